@@ -1,0 +1,354 @@
+"""Codecs between a decoded value and the bytes that stand for it in a file, and chains of them.
+
+A chain lists codec names from the file inwards: `("yaml-double", "base64")`. A name may carry parameters after a
+colon (`yaml-literal:4:clip`), so that a chain is all that is needed to write a value the way it stood: undo renders
+a literal from the value and the chain alone. A codec may be canonical: decoding accepts every spelling, encoding gives
+one. Whether the one is the file's own is asked with `reproduces`.
+
+Sources: YAML 1.1 sections 5.7, 7.3 and 8.1 as LibYAML reads them; RFC 4648 (base64); RFC 3986 section 2.1; RFC 8259
+section 7; the Compose specification, interpolation (`$$`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import quote_from_bytes
+
+from rewriters._api import Span
+
+__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "reproduces"]
+
+
+class Undecodable(ValueError):
+    """These bytes are not of that encoding, or this value cannot be written in it. The message names no byte."""
+
+
+Units = Iterator[tuple[int, bytes, bool]]
+"""Pieces of an encoded text in order: how many raw bytes, what they decode to, and whether that is the same bytes, so
+that the piece can be divided anywhere."""
+
+
+class Codec(Protocol):
+    """One layer of a chain."""
+
+    def decode(self, raw: bytes) -> bytes: ...
+    def encode(self, value: bytes) -> bytes: ...
+    def units(self, raw: bytes) -> Units | None: ...
+
+
+class _Units:
+    """A codec given by its pieces and its encoder: pieces decode on their own, so parts of a value have spans."""
+
+    def __init__(self, units: Callable[[bytes], Units], encode: Callable[[bytes], bytes]) -> None:
+        self._pieces = units
+        self.encode = encode
+
+    def units(self, raw: bytes) -> Units | None:
+        return self._pieces(raw)
+
+    def decode(self, raw: bytes) -> bytes:
+        return b"".join(piece for _, piece, _ in self._pieces(raw))
+
+
+class _Whole:
+    """A codec in which parts of a value have no bytes of their own."""
+
+    def __init__(self, decode: Callable[[bytes], bytes], encode: Callable[[bytes], bytes]) -> None:
+        self.decode = decode
+        self.encode = encode
+
+    def units(self, raw: bytes) -> Units | None:
+        return None
+
+
+def _tokens(pattern: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes]) -> Callable[[bytes], Units]:
+    """Pieces by a pattern for what is special; everything between stands for itself."""
+
+    def units(raw: bytes) -> Units:
+        at = 0
+        for match in pattern.finditer(raw):
+            if match.start() > at:
+                yield match.start() - at, raw[at : match.start()], True
+            yield match.end() - match.start(), meaning(match), False
+            at = match.end()
+        if at < len(raw):
+            yield len(raw) - at, raw[at:], True
+
+    return units
+
+
+# --- base64 ----------------------------------------------------------------------------------------------------------
+
+
+def _base64(parameter: str) -> Codec:
+    """`base64`, or `base64:WIDTH` wrapped into lines of WIDTH, `base64:WIDTHn` with a line break at the end too."""
+    tail = parameter.endswith("n")
+    width = int(parameter.rstrip("n") or 0)
+
+    def decode(raw: bytes) -> bytes:
+        try:
+            return base64.b64decode(raw.translate(None, b"\r\n"), validate=True)
+        except binascii.Error:
+            raise Undecodable("not base64") from None
+
+    def encode(value: bytes) -> bytes:
+        text = base64.b64encode(value)
+        if width:
+            text = b"\n".join(text[at : at + width] for at in range(0, len(text), width))
+        return text + b"\n" * tail
+
+    return _Whole(decode, encode)
+
+
+# --- url, json, dollar, backslash -------------------------------------------------------------------------------------
+
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+def _url(safe: str) -> Codec:
+    """Percent-encoding; `url:SAFE` names characters left alone beside the unreserved ones."""
+    return _Units(
+        _tokens(_PERCENT, lambda match: bytes.fromhex(match[1].decode())),
+        lambda value: quote_from_bytes(value, safe).encode(),
+    )
+
+
+_JSON = re.compile(rb"\\(?:u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_JSON_SHORT = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
+
+
+def _json_meaning(match: re.Match[bytes]) -> bytes:
+    body = match[0][1:]
+    if body[:1] != b"u" or len(body) < 5:
+        return _JSON_SHORT.get(body, body)
+    units = [int(digits, 16) for digits in re.findall(rb"u([0-9A-Fa-f]{4})", body)]
+    raw = b"".join(unit.to_bytes(2, "big") for unit in units)
+    return raw.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")
+
+
+def _json_encode(value: bytes) -> bytes:
+    shorts = {0x22: b'\\"', 0x5C: b"\\\\"} | {decoded[0]: b"\\" + short for short, decoded in _JSON_SHORT.items()}
+    return b"".join(shorts.get(byte) or (b"\\u%04x" % byte if byte < 32 else bytes((byte,))) for byte in value)
+
+
+def _dollar(_: str) -> Codec:
+    return _Units(_tokens(re.compile(rb"\$\$"), lambda match: b"$"), lambda value: value.replace(b"$", b"$$"))
+
+
+def _escape(parameter: str) -> Codec:
+    """`escape:XSET`: the character X before any character of SET stands for that character, elsewhere for itself.
+
+    In SET, a newline stands for a removed line continuation and is never written.
+    """
+    mark, chosen = parameter[:1].encode(), parameter[1:].encode()
+    pattern = re.compile(re.escape(mark) + b"([" + re.escape(chosen) + b"])")
+    special = re.compile(b"([" + re.escape(chosen.replace(b"\n", b"")) + b"])")
+    return _Units(
+        _tokens(pattern, lambda match: match[1].replace(b"\n", b"")),
+        lambda value: special.sub(lambda match: mark + match[1], value),
+    )
+
+
+def _escape_c(parameter: str) -> Codec:
+    r"""`escape-c:SET`: as `escape` with a backslash, and `\n`, `\r`, `\t` for the control characters."""
+    chosen = parameter.encode()
+    names = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+    pattern = re.compile(rb"\\([nrt" + re.escape(chosen) + b"])")
+    special = re.compile(rb"([\n\r\t" + re.escape(chosen) + b"])")
+    written = {decoded: name for name, decoded in names.items()}
+    return _Units(
+        _tokens(pattern, lambda match: names.get(match[1], match[1])),
+        lambda value: special.sub(lambda match: b"\\" + written.get(match[1], match[1]), value),
+    )
+
+
+# --- YAML ------------------------------------------------------------------------------------------------------------
+
+_FOLD = rb"[ \t]*(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))*[ \t]*"
+_BREAK = re.compile(rb"\r\n|\r|\n")
+
+
+def _folded(match: re.Match[bytes]) -> bytes:
+    """Line folding of flow scalars: one break is a space, each further one a line feed."""
+    return b"\n" * (len(_BREAK.findall(match[0])) - 1) or b" "
+
+
+def _flat(value: bytes) -> bytes:
+    if _BREAK.search(value):
+        raise Undecodable("a line break has no canonical form in this YAML style")
+    return value
+
+
+_YAML_SINGLE = re.compile(rb"''|" + _FOLD)
+_YAML_DOUBLE = re.compile(
+    rb"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|(?:\r\n|\r|\n)[ \t]*|.)|" + _FOLD, re.DOTALL
+)
+_YAML_SHORT = {
+    b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"\t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f",
+    b"r": b"\r", b"e": b"\x1b", b"N": b"\xc2\x85", b"_": b"\xc2\xa0", b"L": b"\xe2\x80\xa8", b"P": b"\xe2\x80\xa9",
+}  # fmt: skip
+
+
+def _yaml_double_meaning(match: re.Match[bytes]) -> bytes:
+    text = match[0]
+    if text[:1] != b"\\":
+        return _folded(match)
+    body = text[1:]
+    if body[:1] in (b"\r", b"\n"):
+        return b""
+    if body[:1] in (b"x", b"u", b"U") and len(body) > 1:
+        try:
+            return chr(int(body[1:], 16)).encode("utf-8", "surrogatepass")
+        except (ValueError, OverflowError):
+            raise Undecodable("an escape names no character") from None
+    return _YAML_SHORT.get(body, body)
+
+
+def _yaml_double_encode(value: bytes) -> bytes:
+    shorts = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x0D: b"\\r", 0x09: b"\\t"}
+    return b"".join(shorts.get(byte) or (b"\\x%02x" % byte if byte < 32 else bytes((byte,))) for byte in value)
+
+
+def _block(parameter: str, folded: bool) -> Codec:
+    """`yaml-literal:INDENT:CHOMP` and `yaml-folded:…`: raw bytes from the first content line on.
+
+    For `strip` and `clip` they end before the last content line's break; for `keep` after all breaks.
+    """
+    indent, chomp = parameter.split(":")
+    pad = b" " * int(indent)
+    end = {"strip": b"", "clip": b"\n", "keep": b""}[chomp]
+    pattern = re.compile(rb"\A" + pad + rb"|(\r\n|\r|\n)(?:" + pad + rb"| *(?=[\r\n]|\Z))")
+
+    def units(raw: bytes) -> Units:
+        yield from _tokens(pattern, lambda match: b"\n" if match[1] else b"")(raw)
+        if raw:
+            yield 0, end, False
+
+    def encode(value: bytes) -> bytes:
+        if chomp != "keep":
+            if end and not value.endswith(end):
+                raise Undecodable("a clipped block ends in a line break")
+            value = value[: len(value) - len(end)]
+            if value.endswith(b"\n") or not value:
+                raise Undecodable("this block cannot end in an empty line")
+        if b"\r" in value:
+            raise Undecodable("a block cannot hold a carriage return")
+        return b"\n".join(line and pad + line for line in value.split(b"\n"))
+
+    if not folded:
+        return _Units(units, encode)
+
+    def decode(raw: bytes) -> bytes:
+        import yaml
+
+        # Indented by one and with an indicator, which can say no more than nine.
+        header = ">1" + {"strip": "-", "clip": "", "keep": "+"}[chomp] + "\n"
+        lines = re.sub(rb"(?m)^(?:" + pad + rb"| *(?=[\r\n]|\Z))", b" ", raw).decode("utf-8")
+        text = header + lines + ("" if chomp == "keep" else "\n")
+        try:
+            value = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 - the base loader makes text only
+        except yaml.YAMLError:
+            raise Undecodable("not a folded block") from None
+        return str(value).encode()
+
+    def refuse(value: bytes) -> bytes:
+        raise Undecodable("a folded block has no canonical form")
+
+    return _Whole(decode, refuse)
+
+
+def _same(value: bytes) -> bytes:
+    return value
+
+
+_FACTORIES: dict[str, Callable[[str], Codec]] = {
+    "raw": lambda _: _Units(_tokens(re.compile(rb"(?!)"), lambda match: b""), _same),
+    "base64": _base64,
+    "url": _url,
+    "json-string": lambda _: _Units(_tokens(_JSON, _json_meaning), _json_encode),
+    "dollar": _dollar,
+    "escape": _escape,
+    "escape-c": _escape_c,
+    "yaml-plain": lambda _: _Units(_tokens(re.compile(_FOLD), _folded), _flat),
+    "yaml-single": lambda _: _Units(
+        _tokens(_YAML_SINGLE, lambda match: b"'" if match[0] == b"''" else _folded(match)),
+        lambda value: _flat(value).replace(b"'", b"''"),
+    ),
+    "yaml-double": lambda _: _Units(_tokens(_YAML_DOUBLE, _yaml_double_meaning), _yaml_double_encode),
+    "yaml-literal": lambda parameter: _block(parameter, folded=False),
+    "yaml-folded": lambda parameter: _block(parameter, folded=True),
+}
+
+SYNTAX = frozenset(
+    ("raw", "dollar", "escape", "escape-c", "yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded")
+)
+"""Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
+
+
+@lru_cache(maxsize=256)
+def _codec(name: str) -> Codec:
+    kind, _, parameter = name.partition(":")
+    if kind not in _FACTORIES:
+        raise ValueError(f"unknown encoding {kind!r}")
+    return _FACTORIES[kind](parameter)
+
+
+def decode(chain: tuple[str, ...], raw: bytes) -> bytes:
+    """The value that `raw` stands for. Raises `Undecodable`."""
+    for name in chain:
+        raw = _codec(name).decode(raw)
+    return raw
+
+
+def encode(chain: tuple[str, ...], value: bytes) -> bytes:
+    """The bytes that stand for `value`, each codec in its canonical spelling. Raises `Undecodable`."""
+    for name in reversed(chain):
+        value = _codec(name).encode(value)
+    return value
+
+
+def reproduces(chain: tuple[str, ...], raw: bytes) -> bool:
+    """Whether decoding `raw` and encoding the value again gives `raw`: the condition for undo."""
+    try:
+        return encode(chain, decode(chain, raw)) == raw
+    except Undecodable:
+        return False
+
+
+def locate(chain: tuple[str, ...], raw: bytes, part: Span) -> Span | None:
+    """The bytes of `raw` that stand for `part` of the decoded value; `None` when they cannot be told apart."""
+    layers = [raw]
+    for name in chain:
+        layers.append(_codec(name).decode(layers[-1]))
+    for name, text in zip(reversed(chain), reversed(layers[:-1]), strict=True):
+        units = _codec(name).units(text)
+        if units is None:
+            if part == Span(0, len(_codec(name).decode(text))):
+                part = Span(0, len(text))
+                continue
+            return None
+        found = _cover(units, part)
+        if found is None:
+            return None
+        part = found
+    return part
+
+
+def _cover(units: Units, part: Span) -> Span | None:
+    """The raw range of the pieces that make up `part` exactly."""
+    raw_at = value_at = 0
+    start = end = -1
+    for size, piece, plain in units:
+        stop = value_at + len(piece)
+        if start < 0 and value_at <= part.start < stop and (plain or value_at == part.start):
+            start = raw_at + part.start - value_at
+        if value_at < part.end <= stop and (plain or stop == part.end):
+            end = raw_at + (part.end - value_at if plain else size)
+            break
+        raw_at, value_at = raw_at + size, stop
+    return Span(start, end) if 0 <= start < end else None

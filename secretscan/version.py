@@ -1,0 +1,3 @@
+"""The version. `pyproject.toml` repeats it; a test compares."""
+
+VERSION = "0.1.0"
