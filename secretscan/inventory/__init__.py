@@ -1,0 +1,1 @@
+"""One entry for each distinct value, and every place where it occurs."""

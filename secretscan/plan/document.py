@@ -1,0 +1,207 @@
+"""The plan as a document: everything that will happen, reviewable, and without a value in it.
+
+A plan holds where each value stands (bytes and encoding), never the value: carrying it out reads the value from the
+file, and undoing reads it from the vault. Pieces of a file's text that an edit removes are kept as text with holes
+where values were.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from hashlib import sha256
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from rewriters import Reference, Span
+from secretscan.errors import UsageError
+
+__all__ = ["Left", "Move", "Piece", "Plan", "PlannedCompanion", "PlannedEdit", "PlannedFile", "PlannedSecret"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value can be read before anything is changed."""
+
+    path: str
+    start: int
+    end: int
+    encoding: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSecret:
+    """A value and its place in the vault. `adopt` means that the vault holds the equal value already, as `version`.
+
+    `whole_text` says that this is the whole text around one or more credentials (a URL with its password), stored as
+    one since the platform cannot put a reference inside of a text there.
+    """
+
+    id: str
+    name: str
+    kind: str
+    strength: str
+    action: Literal["create", "adopt"]
+    version: str
+    whole_text: bool
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a file's text before the edit: either `text`, or the secret `secret` written in `encoding`."""
+
+    text: str
+    secret: str = ""
+    encoding: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdit:
+    """Bytes `start` to `end` of the file, which are `before`, become `replacement`."""
+
+    start: int
+    end: int
+    before: tuple[Piece, ...]
+    replacement: str
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file that is rewritten; `before` and `after` are keyed digests of all its bytes."""
+
+    path: str
+    before: str
+    after: str
+    edits: tuple[PlannedEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCompanion:
+    """A file made by us, without a value in it. `was` is its text when it exists already and is extended."""
+
+    path: str
+    content: str
+    note: str
+    was: str | None
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One place that becomes a reference. `covers` names the found secrets in it when a whole text moves."""
+
+    path: str
+    pointer: str
+    line: int
+    key: str
+    platform: str
+    secret: str
+    covers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One place that stays as it is: why, and the nearest honest alternative."""
+
+    path: str
+    pointer: str
+    line: int
+    key: str
+    platform: str
+    secret: str
+    strength: str
+    reason: str
+    alternative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do. `root` is absolute or relative to the plan's own folder; `key` tells under which key the ids
+    were made."""
+
+    format: int
+    made: str
+    root: str
+    vault_url: str
+    key: str
+    secrets: tuple[PlannedSecret, ...]
+    files: tuple[PlannedFile, ...]
+    companions: tuple[PlannedCompanion, ...]
+    moves: tuple[Move, ...]
+    left: tuple[Left, ...]
+    notes: tuple[str, ...]
+    provided: tuple[str, ...]
+    """`path#NAME` of image variables that deployments now set: the image no longer does."""
+
+    def reference(self, secret: PlannedSecret, version: str = "") -> Reference:
+        return Reference(self.vault_url, secret.name, version)
+
+    def to_text(self) -> str:
+        """The document, ending in a line break. Bytes of files that are not UTF-8 stand as lone surrogates, escaped."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    def digest(self) -> str:
+        """Identifies the plan among the runs of a root."""
+        return sha256(self.to_text().encode("utf-8")).hexdigest()
+
+    @staticmethod
+    def from_text(text: str, where: str) -> Plan:
+        """Reads a document. Raises `UsageError` naming the field that is wrong."""
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError):
+            raise UsageError("this is not a plan", where=where, why="it is not JSON", next_step=_AGAIN) from None
+        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+            raise UsageError("this is not a plan of this version", where=where, next_step=_AGAIN)
+        try:
+            return _build(Plan, raw, "plan")
+        except _Mismatch as error:
+            raise UsageError("this plan is damaged", where=where, why=str(error), next_step=_AGAIN) from None
+
+
+_AGAIN = "make it with: secretscan plan --vault URL --output FILE"
+
+
+class _Mismatch(Exception):
+    """A field of the document has not the type it must have."""
+
+
+_T = TypeVar("_T")
+
+
+def _build(kind: type[_T], raw: object, where: str) -> _T:
+    """A dataclass from decoded JSON, every field present and of its type; nothing unknown is let through."""
+    if not isinstance(raw, dict):
+        raise _Mismatch(f"{where} is not an object")
+    assert is_dataclass(kind)  # noqa: S101 - tells the type checker; callers pass dataclasses only
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    if set(raw) != set(known):
+        raise _Mismatch(f"{where} has not the fields it must have")
+    return kind(**{name: _value(hints[name], raw[name], f"{where}.{name}") for name in known})
+
+
+def _value(hint: Any, raw: object, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin is tuple:
+        if not isinstance(raw, list):
+            raise _Mismatch(f"{where} is not a list")
+        return tuple(_value(get_args(hint)[0], item, f"{where}[{at}]") for at, item in enumerate(raw))
+    if origin is Literal:
+        if raw not in get_args(hint):
+            raise _Mismatch(f"{where} is none of the allowed words")
+        return raw
+    if origin is UnionType:
+        return None if raw is None else _value(get_args(hint)[0], raw, where)
+    if is_dataclass(hint):
+        return _build(hint, raw, where)  # type: ignore[arg-type]
+    if type(raw) is not hint:
+        raise _Mismatch(f"{where} is not of the right type")
+    return raw

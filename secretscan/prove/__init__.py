@@ -1,0 +1,1 @@
+"""The proof: the workload receives the same values, and the plaintext is gone."""

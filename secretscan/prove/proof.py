@@ -1,0 +1,134 @@
+"""Before equals after, and the plaintext is gone.
+
+Two independent questions about a rewritten tree. What does each platform hand its workloads, references resolved
+against the vault (`effective` of every rewriter, which reads files with another parser than the rewriting does)? And
+does any place that was rewritten still hold its value, in any spelling?
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+from urllib.parse import quote_from_bytes
+
+import rewriters
+from rewriters import Address, Delivery, Files, Lookup, Plaintext, Reference, Unreadable
+
+__all__ = ["Difference", "Leftover", "Proof", "compare", "holds_value", "spellings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that a workload received before and does not receive now, or not the same."""
+
+    address: Address
+    problem: Literal["missing", "changed", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A rewritten place that still holds the value that was moved from it."""
+
+    path: str
+    pointer: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`deliveries` addresses were compared and `places` rewritten places searched. `elsewhere` are places of the same
+    secrets that were not part of the run and still hold them: true, and no failure of the run."""
+
+    deliveries: int
+    places: int
+    differences: tuple[Difference, ...]
+    leftovers: tuple[Leftover, ...]
+    elsewhere: tuple[Leftover, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences and not self.leftovers
+
+
+def compare(
+    before: Files, after: Files, lookup: Lookup, provided: Iterable[str] = ()
+) -> tuple[int, tuple[Difference, ...]]:
+    """How many deliveries there were before, and those that are missing or changed now.
+
+    `provided` names image variables (`path#NAME`) that the image no longer sets since every deployment does: they are
+    equal when a deployment hands over that name with that value.
+    """
+    resolve = cache(_tolerant(lookup))
+    old, unread = deliveries(before, resolve)
+    new, unread_now = deliveries(after, resolve)
+    differences = [Difference(place, "unreadable") for place in unread_now if place not in unread]
+    moved = frozenset(provided)
+    for address, value in old.items():
+        now = new.get(address)
+        if now is not None and now == value:
+            continue
+        if now is None and address.channel == "env" and f"{address.path}#{address.name}" in moved:
+            others = (item for place, item in new.items() if place.channel == "env" and place.name == address.name)
+            if any(item == value for item in others):
+                continue
+        differences.append(Difference(address, "missing" if now is None else "changed"))
+    return len(old), tuple(differences)
+
+
+def deliveries(files: Files, lookup: Lookup) -> tuple[dict[Address, Plaintext], tuple[Address, ...]]:
+    """What all platforms hand over, and an address for each platform whose files cannot be read."""
+    result: dict[Address, Plaintext] = {}
+    unread: list[Address] = []
+    for name in rewriters.names():
+        rewriter = rewriters.by_name(name)
+        if not any(rewriter.claims(path, data[: rewriters.HEAD]) for path, data in files.items()):
+            continue
+        try:
+            handed: tuple[Delivery, ...] = rewriter.effective(files, lookup)
+        except Unreadable as error:
+            unread.append(Address("", f"{name}: {error.reason}", "object", ""))
+            continue
+        for delivery in handed:
+            result[delivery.address] = delivery.value
+    return result, tuple(unread)
+
+
+def _tolerant(lookup: Lookup) -> Lookup:
+    """A reference that leads nowhere stands for itself: equal before and after, and never equal to a value."""
+
+    def resolve(reference: Reference) -> Plaintext:
+        try:
+            return lookup(reference)
+        except LookupError:
+            return Plaintext(f"\0unresolved {reference.vault_url}/{reference.name}".encode())
+
+    return resolve
+
+
+def spellings(value: bytes) -> tuple[bytes, ...]:
+    """The forms in which a value may be left behind: plain, base64, percent-encoded, JSON-escaped."""
+    text = json.dumps(value.decode("utf-8", "replace"))[1:-1].encode()
+    forms = (value, base64.b64encode(value), quote_from_bytes(value, "").encode(), text)
+    return tuple(dict.fromkeys(form for form in forms if form))
+
+
+_SHORT = 12
+
+
+def holds_value(text: bytes, value: bytes) -> bool:
+    """Whether a text holds the value in some spelling.
+
+    A short one counts as a whole word only: `postgres` does not stand in the name `postgres-password`.
+    """
+    for form in spellings(value):
+        if len(form) >= _SHORT:
+            if form in text:
+                return True
+        elif re.search(rb"(?<![\w-])" + re.escape(form) + rb"(?![\w-])", text):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""How a scan's result is written: one module a format."""

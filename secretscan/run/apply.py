@@ -1,0 +1,203 @@
+"""Carries out a plan: every value into the vault and read back, then the files, then the proof.
+
+The order is the promise: no byte of a manifest changes before all values that it holds are in the vault and were read
+back equal (design, promise 3). Each step is journaled before and after, and each is safe to repeat: resuming looks at
+what is there (the vault's current value, the file's digest) before doing anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rewriters import Plaintext
+from secretscan.errors import ChangedSince, VaultConflict
+from secretscan.events import Cancellation, Listener, Progress, StepDone
+from secretscan.inventory.ids import Ids
+from secretscan.inventory.store import Inventory
+from secretscan.plan import render
+from secretscan.plan.document import PlannedSecret
+from secretscan.prove.proof import Proof
+from secretscan.run import files
+from secretscan.run.folder import RunFolder
+from secretscan.run.journal import Entry, Journal
+from secretscan.run.prove import prove_run
+from secretscan.vault.store import Store
+
+__all__ = ["Applied", "apply_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a run did. `resumed` says that an earlier process had begun it."""
+
+    run: str
+    stored: int
+    adopted: int
+    rewritten: tuple[str, ...]
+    created: tuple[str, ...]
+    proof: Proof
+    resumed: bool
+
+
+def apply_run(run: RunFolder, vault: Store, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
+    """Carries out a run from wherever it stands. Raises `ChangedSince`, `VaultConflict`, `Cancelled`, and what the
+    vault raises; the run can be resumed after any of them."""
+    with Journal(run.journal) as journal:
+        resumed = bool(journal.entries)
+        if not resumed:
+            journal.append(Entry("begin"))
+        _check_files(run, ids)
+        versions = _store(run, vault, ids, journal, listener, cancellation)
+        rewritten, created = _rewrite(run, ids, journal, listener, cancellation)
+        proof = prove_run(run, versions, vault, ids, listener)
+        if proof.holds and journal.last("proved") is None:
+            journal.append(Entry("proved"))
+        _record(run, versions, ids)
+        if proof.holds and journal.last("done") is None:
+            journal.append(Entry("done"))
+        made = [secret for secret in run.plan.secrets if (entry := journal.last("stored", secret.id)) and entry.made]
+        return Applied(run.id, len(made), len(run.plan.secrets) - len(made), rewritten, created, proof, resumed)
+
+
+def _check_files(run: RunFolder, ids: Ids) -> None:
+    """Before the first write to the vault: every file is either as planned on or as planned."""
+    for file in run.plan.files:
+        files.sweep(run.root, file.path)
+        data = files.read(run.root, file.path)
+        if data is None or not (render.is_before(file, data, ids) or render.is_after(file, data, ids)):
+            raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
+    for companion in run.plan.companions:
+        files.sweep(run.root, companion.path)
+        data = files.read(run.root, companion.path)
+        was = None if companion.was is None else render.to_bytes(companion.was)
+        if data not in (was, render.to_bytes(companion.content)):
+            raise ChangedSince(
+                "a file that the plan makes is there already",
+                where=companion.path,
+                next_step="move it away and plan again",
+            )
+
+
+def _store(
+    run: RunFolder, vault: Store, ids: Ids, journal: Journal, listener: Listener, cancellation: Cancellation
+) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    total = len(run.plan.secrets)
+    for done, secret in enumerate(run.plan.secrets):
+        listener(Progress("store", done, total, secret.name))
+        verified = journal.last("verified", secret.id)
+        if verified is None:
+            cancellation.check()
+            verified = _store_one(run, vault, ids, journal, secret, listener)
+        versions[secret.id] = verified.version
+    listener(Progress("store", total, total))
+    return versions
+
+
+def _store_one(
+    run: RunFolder, vault: Store, ids: Ids, journal: Journal, secret: PlannedSecret, listener: Listener
+) -> Entry:
+    value = _value(run, secret, ids)
+    intent = journal.last("store-intent", secret.id)
+    held = vault.find(secret.name)
+    if intent is None:
+        intent = Entry("store-intent", secret.id, secret.name, made=held is None)
+        journal.append(intent)
+    stored = journal.last("stored", secret.id)
+    if stored is None:
+        if held is None:
+            version = vault.put(secret.name, value, secret.id)
+        elif held[0] == value:
+            version = held[1]
+        else:
+            raise VaultConflict(
+                "the vault holds another value under this name",
+                where=secret.name,
+                why="somebody has set it since the plan was made",
+                next_step="plan again: another name will be chosen",
+            )
+        stored = Entry("stored", secret.id, secret.name, version, intent.made)
+        journal.append(stored)
+        listener(StepDone("store", "stored" if intent.made else "adopted", secret.name))
+    if vault.read(run.plan.reference(secret, stored.version)) != value:
+        raise VaultConflict(
+            "the vault gave back another value than was stored",
+            where=secret.name,
+            next_step="nothing was rewritten; try again",
+        )
+    verified = Entry("verified", secret.id, secret.name, stored.version)
+    journal.append(verified)
+    listener(StepDone("store", "verified", secret.name))
+    return verified
+
+
+def _value(run: RunFolder, secret: PlannedSecret, ids: Ids) -> Plaintext:
+    """The value, from the first of its places that still holds it."""
+    for origin in secret.origins:
+        data = files.read(run.root, origin.path)
+        value = None if data is None else render.value_at(data, origin)
+        if value is not None and ids.secret(value) == secret.id:
+            return value
+    raise ChangedSince(
+        "the value of a secret is no longer where it was found",
+        where=secret.origins[0].path if secret.origins else secret.name,
+        next_step="plan again",
+    )
+
+
+def _rewrite(
+    run: RunFolder, ids: Ids, journal: Journal, listener: Listener, cancellation: Cancellation
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Companions first: a reference must not stand for a moment without what it needs."""
+    total, done = len(run.plan.companions) + len(run.plan.files), 0
+    created: list[str] = []
+    for companion in run.plan.companions:
+        listener(Progress("rewrite", done, total, companion.path))
+        content = render.to_bytes(companion.content)
+        if files.read(run.root, companion.path) != content or journal.last("created", companion.path) is None:
+            cancellation.check()
+            journal.append(Entry("create-intent", companion.path))
+            was = None if companion.was is None else render.to_bytes(companion.was)
+            files.create(run.root, companion.path, content, executable=companion.executable, was=was)
+            journal.append(Entry("created", companion.path))
+            listener(StepDone("rewrite", "created", companion.path))
+        created.append(companion.path)
+        done += 1
+    rewritten: list[str] = []
+    for file in run.plan.files:
+        listener(Progress("rewrite", done, total, file.path))
+        data = files.read(run.root, file.path)
+        if data is None:
+            raise ChangedSince("a file of the plan is gone", where=file.path, next_step="plan again")
+        if not render.is_after(file, data, ids) or journal.last("rewritten", file.path) is None:
+            cancellation.check()
+            journal.append(Entry("rewrite-intent", file.path))
+            if not render.is_after(file, data, ids):
+                new = render.after(file, data, ids)
+                files.replace(run.root, file.path, new, _still(file.before, ids))
+            journal.append(Entry("rewritten", file.path))
+            listener(StepDone("rewrite", "rewritten", file.path))
+        rewritten.append(file.path)
+        done += 1
+    listener(Progress("rewrite", total, total))
+    return tuple(rewritten), tuple(created)
+
+
+def _still(digest: str, ids: Ids) -> Callable[[bytes], bool]:
+    return lambda data: ids.file(data) == digest
+
+
+def _record(run: RunFolder, versions: dict[str, str], ids: Ids) -> None:
+    plan = run.plan
+    with Inventory(run.root, ids.fingerprint()) as inventory:
+        for secret in plan.secrets:
+            inventory.stored(secret.id, secret.kind, secret.strength, plan.vault_url, secret.name, versions[secret.id])
+            if secret.whole_text:
+                # The credentials inside of a whole text are in the vault with it, under its name.
+                for covered in {part for move in plan.moves if move.secret == secret.id for part in move.covers}:
+                    if not any(own.id == covered for own in plan.secrets):
+                        inventory.covered(covered, plan.vault_url, secret.name, versions[secret.id])
+        for path in {move.path for move in plan.moves}:
+            pointers = {move.pointer for move in plan.moves if move.path == path}
+            inventory.mark(path, pointers, "migrated")

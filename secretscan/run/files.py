@@ -1,0 +1,156 @@
+"""Files of the user: read within bounds, replaced whole or not at all, and only if still what was planned on."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from secretscan.errors import ChangedSince, UsageError
+
+__all__ = ["create", "inside", "read", "remove", "replace", "sweep"]
+
+MAX_BYTES = 64 * 1024 * 1024
+_NEXT = "plan again"
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.secretscan", re.DOTALL)
+
+
+def inside(root: Path, path: str) -> Path:
+    """The place of a plan's path below the root. Raises `UsageError` for one that leads out of it, by its text or
+    through a link: a plan may come from somebody else."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or not pure.parts or ".." in pure.parts or "\0" in path:
+        raise UsageError(
+            "a path of the plan leads out of its root", where=path, next_step="make the plan again yourself"
+        )
+    place = root.joinpath(*pure.parts)
+    if not place.parent.resolve().is_relative_to(root.resolve()):
+        raise UsageError("a path of the plan leads out of its root through a link", where=path, next_step=_NEXT)
+    return place
+
+
+def read(root: Path, path: str) -> bytes | None:
+    """The bytes of a regular file, or `None` when nothing is there. Raises `ChangedSince` for anything else."""
+    place = inside(root, path)
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ChangedSince(
+            "cannot read a file of the plan", where=path, why=error.strerror or "", next_step=_NEXT
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
+            raise ChangedSince("a file of the plan is no longer a plain file", where=path, next_step=_NEXT)
+        return file.read(MAX_BYTES)
+
+
+def replace(root: Path, path: str, data: bytes, expected: Callable[[bytes], bool]) -> None:
+    """Replaces the file by `data` in one step, keeping mode, owner and extended attributes.
+
+    Its bytes are checked with `expected` at the last moment. A crash leaves the old file or the new one, and at most a
+    draft beside it, which `sweep` removes. Raises `ChangedSince`, or `UsageError` when the folder cannot be written.
+    """
+    place = inside(root, path)
+    current = read(root, path)
+    if current is None or not expected(current):
+        raise ChangedSince("a file has changed since it was planned on", where=path, next_step=_NEXT)
+    info = place.stat(follow_symlinks=False)
+    draft = _draft(place, path, data, stat.S_IMODE(info.st_mode))
+    try:
+        if os.geteuid() == 0 or (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(draft, info.st_uid, info.st_gid)
+            os.chmod(draft, stat.S_IMODE(info.st_mode))  # noqa: PTH101 - chown clears set-id bits
+        for name in os.listxattr(place, follow_symlinks=False):
+            os.setxattr(draft, name, os.getxattr(place, name, follow_symlinks=False), follow_symlinks=False)
+        if read(root, path) != current:
+            raise ChangedSince("a file changed while it was being rewritten", where=path, next_step=_NEXT)
+        os.replace(draft, place)  # noqa: PTH105
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+    except ChangedSince:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(place.parent)
+
+
+def create(root: Path, path: str, data: bytes, *, executable: bool, was: bytes | None) -> None:
+    """Makes a file of ours, or replaces the bytes `was`. Raises `ChangedSince` when something else stands there."""
+    place = inside(root, path)
+    current = read(root, path)
+    if current == data:
+        return
+    if current != was:
+        raise ChangedSince(
+            "a file that would be made is there already", where=path, next_step="move it away and " + _NEXT
+        )
+    if current is not None:
+        replace(root, path, data, lambda now: now == was)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    mask = os.umask(0)
+    os.umask(mask)
+    draft = _draft(place, path, data, (0o777 if executable else 0o666) & ~mask)
+    try:
+        os.link(draft, place)  # unlike a rename this never replaces what appeared meanwhile
+    except FileExistsError:
+        raise ChangedSince("a file that would be made is there already", where=path, next_step=_NEXT) from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(place.parent)
+
+
+def remove(root: Path, path: str) -> None:
+    """Removes a file of ours."""
+    place = inside(root, path)
+    place.unlink(missing_ok=True)
+    _sync_folder(place.parent)
+
+
+def sweep(root: Path, path: str) -> None:
+    """Removes drafts of this file that a crash left behind."""
+    place = inside(root, path)
+    if place.parent.is_dir():
+        for entry in os.scandir(place.parent):
+            if _DRAFT.fullmatch(entry.name) and entry.name.startswith(f".{place.name}.") and not entry.is_dir():
+                os.unlink(entry.path)  # noqa: PTH108
+
+
+def _draft(place: Path, path: str, data: bytes, mode: int) -> Path:
+    draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.secretscan")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+    return draft
+
+
+def _unwritable(path: str, error: OSError) -> UsageError:
+    return UsageError(
+        "cannot write a file",
+        where=path,
+        why=error.strerror or type(error).__name__,
+        next_step="make its folder writable, then run the same command again: it goes on where it stopped",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

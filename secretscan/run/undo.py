@@ -1,0 +1,158 @@
+"""Takes a run back: every file that has not changed since gets its original bytes.
+
+No copy of the originals was kept. They are rendered from the plan's pieces and the values of the vault, and written
+only if the whole file's digest is that of the original. Values stay in the vault unless their deletion is asked for,
+and then only those go that the run itself brought there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewriters import Plaintext
+from secretscan.errors import ChangedSince
+from secretscan.events import Cancellation, Listener, Progress, StepDone
+from secretscan.inventory.ids import Ids
+from secretscan.inventory.store import Inventory
+from secretscan.plan import render
+from secretscan.plan.document import PlannedFile
+from secretscan.run import files
+from secretscan.run.folder import RunFolder
+from secretscan.run.journal import Entry, Journal
+from secretscan.vault.store import Store
+
+__all__ = ["Kept", "Undone", "undo_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was left as it is, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back. `deleted` are names of secrets; it is empty unless deletion was asked for."""
+
+    run: str
+    restored: tuple[str, ...]
+    removed: tuple[str, ...]
+    kept: tuple[Kept, ...]
+    deleted: tuple[str, ...]
+
+
+def undo_run(
+    run: RunFolder,
+    vault: Store,
+    ids: Ids,
+    listener: Listener,
+    cancellation: Cancellation,
+    *,
+    delete_from_vault: bool = False,
+) -> Undone:
+    """Restores the files of a run; can be repeated. Raises `Cancelled` and what the vault raises."""
+    restored: list[str] = []
+    removed: list[str] = []
+    kept: list[Kept] = []
+    deleted: list[str] = []
+    with Journal(run.journal) as journal:
+        journal.append(Entry("undo-begin"))
+        values = _Values(run, vault, journal)
+        total = len(run.plan.files) + len(run.plan.companions)
+        for done, file in enumerate(reversed(run.plan.files)):
+            listener(Progress("undo", done, total, file.path))
+            cancellation.check()
+            try:
+                if _restore(run, file, values, ids, journal):
+                    listener(StepDone("undo", "restored", file.path))
+                restored.append(file.path)
+            except ChangedSince as error:
+                kept.append(Kept(file.path, error.why or error.what))
+        for done, companion in enumerate(reversed(run.plan.companions), len(run.plan.files)):
+            listener(Progress("undo", done, total, companion.path))
+            cancellation.check()
+            files.sweep(run.root, companion.path)
+            content = render.to_bytes(companion.content)
+            was = None if companion.was is None else render.to_bytes(companion.was)
+            data = files.read(run.root, companion.path)
+            if data == was:
+                continue
+            if data != content or kept:
+                why = "a file that was kept may need it" if data == content else "it has changed since it was made"
+                kept.append(Kept(companion.path, why))
+                continue
+            journal.append(Entry("remove-intent", companion.path))
+            if was is None:
+                files.remove(run.root, companion.path)
+            else:
+                files.replace(run.root, companion.path, was, lambda now, content=content: now == content)  # type: ignore[misc]
+            journal.append(Entry("removed", companion.path))
+            removed.append(companion.path)
+            listener(StepDone("undo", "removed", companion.path))
+        listener(Progress("undo", total, total))
+        _record(run, set(restored), ids)
+        if delete_from_vault and not kept:
+            for secret in run.plan.secrets:
+                stored = journal.last("stored", secret.id)
+                if stored is None or not stored.made or journal.last("deleted", secret.id) is not None:
+                    continue
+                cancellation.check()
+                held = vault.find(secret.name)
+                # Somebody may have rotated it meanwhile: their version is not ours to delete.
+                if held is None or held[1] != stored.version:
+                    continue
+                journal.append(Entry("delete-intent", secret.id, secret.name, stored.version))
+                vault.delete(secret.name)
+                journal.append(Entry("deleted", secret.id, secret.name, stored.version))
+                deleted.append(secret.name)
+                listener(StepDone("undo", "deleted", secret.name))
+        if not kept:
+            journal.append(Entry("undone"))
+    return Undone(run.id, tuple(restored), tuple(removed), tuple(kept), tuple(deleted))
+
+
+class _Values:
+    """The values of a run's secrets, each read from the vault once: the version that the run stored."""
+
+    def __init__(self, run: RunFolder, vault: Store, journal: Journal) -> None:
+        self._run, self._vault, self._journal = run, vault, journal
+        self._held: dict[str, Plaintext] = {}
+
+    def __call__(self, secret: str) -> Plaintext:
+        if secret not in self._held:
+            planned = next(item for item in self._run.plan.secrets if item.id == secret)
+            stored = self._journal.last("stored", secret)
+            version = stored.version if stored else planned.version
+            try:
+                self._held[secret] = self._vault.read(self._run.plan.reference(planned, version))
+            except LookupError:
+                raise ChangedSince(
+                    "a value is no longer in the vault",
+                    where=planned.name,
+                    why=f"the vault has no version {version} of {planned.name} any more",
+                    next_step="recover the deleted secret, then undo again",
+                ) from None
+        return self._held[secret]
+
+
+def _restore(run: RunFolder, file: PlannedFile, values: _Values, ids: Ids, journal: Journal) -> bool:
+    """Whether there was anything to do."""
+    files.sweep(run.root, file.path)
+    data = files.read(run.root, file.path)
+    if data is None:
+        raise ChangedSince("it is gone", where=file.path)
+    if render.is_before(file, data, ids):
+        return False
+    original = render.before(file, data, values, ids)
+    journal.append(Entry("restore-intent", file.path))
+    files.replace(run.root, file.path, original, lambda now: render.is_after(file, now, ids))
+    journal.append(Entry("restored", file.path))
+    return True
+
+
+def _record(run: RunFolder, restored: set[str], ids: Ids) -> None:
+    with Inventory(run.root, ids.fingerprint()) as inventory:
+        for path in restored:
+            inventory.mark(path, {move.pointer for move in run.plan.moves if move.path == path}, "present")
