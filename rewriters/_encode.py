@@ -21,7 +21,7 @@ from urllib.parse import quote_from_bytes
 
 from rewriters._api import Span
 
-__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "reproduces"]
+__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "partial", "reproduces"]
 
 
 class Undecodable(ValueError):
@@ -262,6 +262,20 @@ def _block(parameter: str, folded: bool) -> Codec:
     return _Whole(decode, refuse)
 
 
+def _lines(parameter: str) -> Codec:
+    """`yaml-lines:INDENT`: a part of a literal block, from anywhere in a line to anywhere in a line."""
+    pad = b" " * int(parameter)
+    pattern = re.compile(rb"(?:\r\n|\r|\n)(?:" + pad + rb"| *(?=[\r\n]|\Z))")
+
+    def encode(value: bytes) -> bytes:
+        if b"\r" in value:
+            raise Undecodable("a block cannot hold a carriage return")
+        first, *others = value.split(b"\n")
+        return b"\n".join((first, *(line and pad + line for line in others)))
+
+    return _Units(_tokens(pattern, lambda match: b"\n"), encode)
+
+
 def _same(value: bytes) -> bytes:
     return value
 
@@ -282,10 +296,12 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "yaml-double": lambda _: _Units(_tokens(_YAML_DOUBLE, _yaml_double_meaning), _yaml_double_encode),
     "yaml-literal": lambda parameter: _block(parameter, folded=False),
     "yaml-folded": lambda parameter: _block(parameter, folded=True),
+    "yaml-lines": _lines,
 }
 
 SYNTAX = frozenset(
-    ("raw", "dollar", "escape", "escape-c", "yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded")
+    ("raw", "dollar", "escape", "escape-c")
+    + ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
 )
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
@@ -337,6 +353,11 @@ def locate(chain: tuple[str, ...], raw: bytes, part: Span) -> Span | None:
             return None
         part = found
     return part
+
+
+def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
+    """The chain for a part, found by `locate`, of a value that stands in `chain`: blocks without their ends."""
+    return tuple("yaml-lines:" + name.split(":")[1] if name.startswith("yaml-literal:") else name for name in chain)
 
 
 def _cover(units: Units, part: Span) -> Span | None:
