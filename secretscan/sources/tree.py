@@ -11,7 +11,7 @@ ignored files nor `node_modules`: a `.env` is ignored by git in most repositorie
 
 from __future__ import annotations
 
-# ruff: noqa: PTH100, PTH116, PTH119, PTH206 - pathlib costs start-up time, and surrogates in names stay as they are
+# ruff: noqa: PTH100, PTH116, PTH118, PTH119, PTH206 - pathlib costs start-up time, and surrogates in names stay as they are
 import os
 import stat
 from collections.abc import Iterator
@@ -60,13 +60,22 @@ class TreeFile:
             raise
 
 
-def walk(root: str | os.PathLike[str]) -> Iterator[TreeFile | Unscanned]:
+def walk(root: str | os.PathLike[str], targets: tuple[str, ...] = ("",)) -> Iterator[TreeFile | Unscanned]:
     """The files of a folder in the order of their paths, folder by folder; or the one file that `root` is.
 
-    The root itself may be a link. What cannot be read is an `Unscanned`. Raises `UsageError`, at the call, when there
-    is no such folder or file.
+    `targets` are folders or files below the root, as relative paths, to which the walk is restricted (`""` is the root
+    itself); paths stay relative to the root, and what two targets share is given once. The root itself may be a link.
+    What cannot be read is an `Unscanned`. Raises `UsageError`, at the call, when there is no such folder or file.
     """
-    place = os.fspath(root)
+    base = os.fspath(root)
+    starts: list[tuple[str, os.stat_result]] = []
+    for target in sorted(set(targets)):
+        if not any(target == start or start in ("", ".") or target.startswith(f"{start}/") for start, _ in starts):
+            starts.append((target, _status(os.path.join(base, target) if target else base)))
+    return _starts(base, starts)
+
+
+def _status(place: str) -> os.stat_result:
     try:
         status = os.stat(place)
     except OSError as error:
@@ -76,22 +85,26 @@ def walk(root: str | os.PathLike[str]) -> Iterator[TreeFile | Unscanned]:
             _why(error),
             "check the spelling and the permissions; without a target the current folder is scanned",
         ) from None
-    if stat.S_ISREG(status.st_mode):
-        return iter((TreeFile(os.path.basename(os.path.abspath(place)), status.st_size, os.path.realpath(place)),))
-    if not stat.S_ISDIR(status.st_mode):
-        raise UsageError(
-            "cannot scan this target",
-            place,
-            f"it is {_special(status.st_mode)}",
-            "give a folder or a regular file",
-        )
-    return _folder(place)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        kind = _special(status.st_mode)
+        raise UsageError("cannot scan this target", place, f"it is {kind}", "give a folder or a regular file")
+    return status
 
 
-def _folder(root: str) -> Iterator[TreeFile | Unscanned]:
-    real_root = os.path.realpath(root)
+def _starts(base: str, starts: list[tuple[str, os.stat_result]]) -> Iterator[TreeFile | Unscanned]:
+    real_root = os.path.realpath(base)
+    for target, status in starts:
+        path = "" if target == "." else target
+        place = os.path.join(base, path) if path else base
+        if stat.S_ISREG(status.st_mode):
+            yield TreeFile(path or os.path.basename(os.path.abspath(base)), status.st_size, os.path.realpath(place))
+        else:
+            yield from _folder(path, place, real_root)
+
+
+def _folder(start: str, place: str, real_root: str) -> Iterator[TreeFile | Unscanned]:
     # A stack of paths relative to the root; a folder's entries are pushed in reverse, so that they come out in order.
-    todo: list[tuple[str, os.DirEntry[str] | None]] = [("", None)]
+    todo: list[tuple[str, os.DirEntry[str] | None]] = [(start, None)]
     while todo:
         path, entry = todo.pop()
         try:
@@ -105,7 +118,7 @@ def _folder(root: str) -> Iterator[TreeFile | Unscanned]:
                 if path.count("/") >= _MOST_FOLDERS_DEEP:
                     yield Unscanned(path, f"more than {_MOST_FOLDERS_DEEP} folders deep; scan this folder by itself")
                     continue
-            with os.scandir(entry.path if entry is not None else root) as entries:
+            with os.scandir(entry.path if entry is not None else place) as entries:
                 inside = sorted((each for each in entries if each.name not in SKIPPED), key=_position, reverse=True)
         except OSError as error:
             yield Unscanned(path or ".", f"cannot be read: {_why(error)}")
