@@ -1,0 +1,307 @@
+"""The use cases: scan, plan, apply, undo, prove, status. All logic is behind these functions; drivers hold none.
+
+    from secretscan import api
+    from secretscan.vault.auth import connect
+
+    found = api.scan(["deploy"])
+    vault = connect("https://shop.vault.azure.net", auth="cli")
+    draft = api.plan(["deploy"], "https://shop.vault.azure.net", vault)
+    done = api.apply(draft.plan, vault, root=found.root)
+    assert done.proof.holds
+
+Each takes a listener of typed events (`secretscan.events`) and a cancellation that takes effect between steps. Errors
+are those of `secretscan.errors`. Nothing that these functions return holds a value in a printable form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secretscan.detect.survey import common_root, survey
+from secretscan.errors import InventoryBroken, SecretscanError, UsageError
+from secretscan.events import Cancellation, Listener, Noted, silent
+from secretscan.model import Finding, Unscanned
+
+if TYPE_CHECKING:
+    from rewriters import Settings
+    from secretscan.inventory.ids import Ids
+    from secretscan.inventory.store import OccurrenceRow, Recorded, SecretRow
+    from secretscan.plan.build import Draft
+    from secretscan.plan.document import Plan
+    from secretscan.prove.proof import Proof
+    from secretscan.run.apply import Applied
+    from secretscan.run.folder import RunFolder
+    from secretscan.run.undo import Undone
+    from secretscan.vault.store import Store
+
+__all__ = [
+    "Found",
+    "Outcome",
+    "RunStatus",
+    "Scan",
+    "Status",
+    "apply",
+    "inventory",
+    "plan",
+    "prove",
+    "resume",
+    "scan",
+    "status",
+    "undo",
+]
+
+
+class Outcome(IntEnum):
+    """What a scan comes to, with the exit status that says so (design, "The command line")."""
+
+    CLEAN = 0
+    LEAKS = 1
+    INCOMPLETE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with the id of its secret."""
+
+    secret: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The result of a scan. `unscanned` lists what was not read, or not as its format asks; then it is never clean."""
+
+    root: Path
+    found: tuple[Found, ...]
+    unscanned: tuple[Unscanned, ...]
+    files: int
+    bytes: int
+    recorded: Recorded | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.found:
+            return Outcome.LEAKS
+        return Outcome.INCOMPLETE if self.unscanned else Outcome.CLEAN
+
+    @property
+    def secrets(self) -> int:
+        """How many distinct values."""
+        return len({item.secret for item in self.found})
+
+
+def scan(
+    targets: Iterable[str] = (".",),
+    *,
+    record: bool = True,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Scan:
+    """Finds credentials in files and folders, and takes them into the inventory of their root unless told not to.
+
+    Raises `UsageError` for a target that is not there. An inventory that cannot be written is a note, no failure.
+    """
+    root = common_root(tuple(targets))
+    read = survey(root, listener, cancellation)
+    if not read.findings and not (record and (root.folder / ".secretscan").is_dir()):
+        return Scan(root.folder, (), read.unscanned, read.files, read.bytes)
+    from secretscan.inventory.ids import load_ids
+
+    ids = load_ids()
+    found = tuple(Found(ids.secret(finding.value), finding) for finding in read.findings)
+    recorded: Recorded | None = None
+    if record:
+        from secretscan.inventory.store import Inventory
+
+        try:
+            with Inventory(root.folder, ids.fingerprint()) as store:
+                recorded = store.record([(item.secret, item.finding) for item in found], read.paths)
+        except (OSError, InventoryBroken) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            listener(Noted("scan", f"the inventory was not updated: {why}"))
+    return Scan(root.folder, found, read.unscanned, read.files, read.bytes, recorded)
+
+
+def plan(
+    targets: Iterable[str],
+    vault_url: str,
+    vault: Store | None,
+    *,
+    settings: Settings | None = None,
+    placeholders: bool = False,
+    prefix: str = "",
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Draft:
+    """The value-free plan for everything found in the targets, and its masked preview. Changes nothing.
+
+    `vault` is asked which names are taken; without one every value is planned as new and `apply` checks. `prefix`
+    begins the names made for the vault (default: the root folder's name).
+    """
+    from rewriters import Settings
+    from secretscan.inventory.ids import load_ids
+    from secretscan.plan.build import build
+
+    root = common_root(tuple(targets))
+    read = survey(root, listener, cancellation)
+    return build(
+        read,
+        vault,
+        vault_url,
+        settings or Settings(),
+        load_ids(),
+        listener,
+        cancellation or Cancellation(),
+        placeholders=placeholders,
+        prefix=prefix,
+        root=str(root.folder),
+    )
+
+
+def apply(
+    plan: Plan,
+    vault: Store,
+    *,
+    root: Path | None = None,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Applied:
+    """Carries out a plan, or goes on with an unfinished run of it. Raises what `secretscan.run.apply` raises; the run
+    can always be resumed."""
+    from secretscan.run.folder import begin, latest
+
+    folder = root or Path(plan.root)
+    if not folder.is_dir():
+        raise UsageError("the folder of the plan is not there", where=str(folder), next_step="give it with --root")
+    return _carry_out(latest(folder, plan) or begin(folder, plan), vault, listener, cancellation)
+
+
+def resume(
+    root: Path,
+    run: str,
+    vault: Store,
+    *,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Applied:
+    """Goes on with a run that was interrupted."""
+    found = _run(root, run)
+    if found.state() not in ("unfinished", "done"):
+        raise UsageError("this run was undone", where=found.id, next_step="make a new plan")
+    return _carry_out(found, vault, listener, cancellation)
+
+
+def _carry_out(run: RunFolder, vault: Store, listener: Listener, cancellation: Cancellation | None) -> Applied:
+    from secretscan.run.apply import apply_run
+
+    return apply_run(run, vault, _ids(run), listener, cancellation or Cancellation())
+
+
+def undo(
+    root: Path,
+    run: str,
+    vault: Store,
+    *,
+    delete_from_vault: bool = False,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Undone:
+    """Gives every file of a run that has not changed since its original bytes. Deletes from the vault only if asked,
+    and only what the run itself stored."""
+    from secretscan.run.undo import undo_run
+
+    found = _run(root, run)
+    return undo_run(
+        found, vault, _ids(found), listener, cancellation or Cancellation(), delete_from_vault=delete_from_vault
+    )
+
+
+def prove(
+    root: Path,
+    run: str,
+    vault: Store,
+    *,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Proof:
+    """Proves a finished run again: the files as they are now against the files as they were. Changes nothing."""
+    from secretscan.run.prove import prove_run
+
+    found = _run(root, run)
+    versions = {entry.subject: entry.version for entry in found.entries() if entry.step == "verified"}
+    if found.state() != "done":
+        raise UsageError(
+            f"this run is {found.state()}", where=found.id, next_step=f"secretscan apply --resume {found.id}"
+        )
+    return prove_run(found, versions, vault, _ids(found), listener, cancellation)
+
+
+def _run(root: Path, name: str) -> RunFolder:
+    from secretscan.run.folder import open_run
+
+    return open_run(root, name)
+
+
+def _ids(run: RunFolder) -> Ids:
+    from secretscan.inventory.ids import load_ids
+
+    ids = load_ids()
+    if ids.fingerprint() != run.plan.key:
+        raise UsageError(
+            "the plan was made under another key",
+            where=run.id,
+            why="ids of secrets and digests of files are made under a key of the user who plans",
+            next_step="plan again as this user, or set SECRETSCAN_STATE_DIR to the folder that holds that key",
+        )
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run and how far it is."""
+
+    id: str
+    state: str
+    vault_url: str
+    secrets: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of a root: its secrets, their places, its runs."""
+
+    root: Path
+    secrets: tuple[SecretRow, ...]
+    occurrences: tuple[OccurrenceRow, ...] = field(repr=False)
+    runs: tuple[RunStatus, ...]
+
+
+def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, ...]]:
+    """The inventory of a root: empty when it was never scanned."""
+    if not (root / ".secretscan" / "inventory.db").exists():
+        return (), ()
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.store import Inventory
+
+    with Inventory(root, load_ids().fingerprint()) as store:
+        return store.secrets(), store.occurrences()
+
+
+def status(root: Path) -> Status:
+    """The inventory and the runs of a root. A run that cannot be read is listed with what is wrong as its state."""
+    from secretscan.run.folder import runs
+
+    secrets, occurrences = inventory(root)
+    listed: list[RunStatus] = []
+    for run in runs(root):
+        try:
+            state = run.state()
+        except SecretscanError as error:
+            state = str(error)
+        listed.append(RunStatus(run.id, state, run.plan.vault_url, len(run.plan.secrets), len(run.plan.files)))
+    return Status(root, secrets, occurrences, tuple(listed))

@@ -1,0 +1,146 @@
+"""From findings to what can move: which slot, which part of it, and as which secret.
+
+A platform that substitutes variables inside of a text lets a credential move alone. Elsewhere the whole text of the
+place moves, as a secret of its own that covers the credentials in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rewriters import Plaintext, Slot, Span
+from secretscan.inventory.ids import Ids
+from secretscan.model import Finding, Kind, Strength
+from secretscan.plan.document import Left
+
+__all__ = ["Candidate", "candidates", "carried", "left_for"]
+
+MAX_VALUE = 25_000
+"""Bytes of a secret's value that Key Vault takes (its documented limit is 25 kB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place that is to become a reference. `part` is `None` when all of the slot's value moves."""
+
+    slot: Slot
+    part: Span | None
+    id: str
+    value: Plaintext = field(repr=False)
+    kind: Kind
+    strength: Strength
+    line: int
+    covers: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> tuple[str, str]:
+        return self.slot.path, self.slot.pointer
+
+
+def left_for(candidate: Candidate, reason: str, alternative: str) -> Left:
+    """The candidate as a place that stays."""
+    slot = candidate.slot
+    return Left(
+        path=slot.path,
+        pointer=slot.pointer,
+        line=candidate.line,
+        key=slot.key,
+        platform=slot.platform,
+        secret=candidate.id,
+        strength=candidate.strength,
+        reason=reason,
+        alternative=alternative,
+    )
+
+
+def candidates(
+    findings: Iterable[Finding], ids: Ids, *, placeholders: bool = False
+) -> tuple[list[Candidate], list[Left]]:
+    """The places that may move, one for each part of a slot, and those that stay with the reason."""
+    stay: list[Left] = []
+    by_slot: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        slot = finding.slot
+        if slot is None:
+            reason = finding.reason or "no rewriter knows this kind of file"
+            stay.append(_left(finding, ids, reason, "move it by hand, then rotate the value"))
+        elif not slot.targets:
+            stay.append(_left(finding, ids, slot.reason or "no reference can stand here", "see docs/platforms"))
+        elif finding.strength == "placeholder" and not placeholders:
+            why = "it is a placeholder, not a credential worth keeping"
+            stay.append(_left(finding, ids, why, "put the real value here and plan again, or use --placeholders"))
+        else:
+            by_slot.setdefault((slot.platform, slot.path, slot.pointer), []).append(finding)
+    found: list[Candidate] = []
+    for group in by_slot.values():
+        for candidate in _of_slot(group, ids):
+            reason = _unstorable(candidate.value)
+            if reason:
+                stay.append(left_for(candidate, reason, "keep it in a file share or a certificate store"))
+            else:
+                found.append(candidate)
+    return found, stay
+
+
+def carried(slot: Slot, line: int, ids: Ids) -> Candidate:
+    """A place that has to move along with another, though nothing was found in it."""
+    return Candidate(slot, None, ids.secret(slot.value), slot.value, "other", "strong", line)
+
+
+def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
+    slot, first = group[0].slot, group[0]
+    assert slot is not None  # noqa: S101 - grouped by it
+    text = slot.value.reveal()
+    parts: list[Candidate] = []
+    for finding in group:
+        part = finding.part
+        if part is None or part == Span(0, len(text)):
+            break
+        literal = Plaintext(text[part.start : part.end]) == finding.value
+        if not slot.interpolates or not literal or any(part.touches(other.part or part) for other in parts):
+            break
+        parts.append(
+            Candidate(
+                slot,
+                part,
+                ids.secret(finding.value),
+                finding.value,
+                finding.kind,
+                finding.strength,
+                finding.location.line,
+            )
+        )
+    else:
+        return parts
+    whole = ids.secret(slot.value)
+    covers = tuple(dict.fromkeys(id_ for finding in group if (id_ := ids.secret(finding.value)) != whole))
+    strength: Strength = "strong" if any(finding.strength == "strong" for finding in group) else first.strength
+    kind: Kind = "connection-string" if covers else first.kind
+    return [Candidate(slot, None, whole, slot.value, kind, strength, first.location.line, covers)]
+
+
+def _unstorable(value: Plaintext) -> str:
+    raw = value.reveal()
+    if len(raw) > MAX_VALUE:
+        return "the value is longer than the 25 kB that Key Vault takes"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "the value is not text, and Key Vault holds text only"
+    return "" if raw else "the value is empty"
+
+
+def _left(finding: Finding, ids: Ids, reason: str, alternative: str) -> Left:
+    place = finding.location
+    return Left(
+        path=place.path,
+        pointer=place.pointer,
+        line=place.line,
+        key=place.key,
+        platform=place.platform,
+        secret=ids.secret(finding.value),
+        strength=finding.strength,
+        reason=reason,
+        alternative=alternative,
+    )
