@@ -21,7 +21,7 @@ from urllib.parse import quote_from_bytes
 
 from rewriters._api import Span
 
-__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "partial", "reproduces"]
+__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "partial", "reproduces", "units"]
 
 
 class Undecodable(ValueError):
@@ -167,6 +167,48 @@ def _escape_c(parameter: str) -> Codec:
     )
 
 
+def _dockerfile_line(parameter: str) -> Codec:
+    """`dockerfile-line:X`: a Dockerfile's line continuations (X at the end of a line, with the comments and the empty
+    lines that follow) stand for nothing. Never written."""
+    mark = re.escape(parameter.encode())
+    pattern = re.compile(rb"(?<!" + mark + rb")" + mark + rb"[ \t]*\r*\n(?:[ \t\v\f\r]*(?:#[^\n]*)?\n)*")
+    return _Units(_tokens(pattern, lambda match: b""), _same)
+
+
+_PLAIN_WORD = re.compile(rb"[\w@%+=:,./-]*\Z")
+
+
+def _word(parameter: str) -> Codec:
+    """`word:XSET`: a word in which quoted and bare stretches mix, as in `a'b c'"d"`.
+
+    X escapes any character outside of quotes, and those of SET between double quotes; X and a line break stand for
+    nothing. Only a word that needs no quotes has a canonical form.
+    """
+    mark, chosen = parameter[:1].encode(), parameter[1:].encode()
+
+    def units(raw: bytes) -> Units:
+        quote = b""
+        at = 0
+        while at < len(raw):
+            char, after = raw[at : at + 1], raw[at + 1 : at + 2]
+            if char == quote or (not quote and char in (b"'", b'"')):
+                quote = b"" if quote else char
+                yield 1, b"", False
+            elif char == mark and quote != b"'" and (not quote or (after and after in chosen + b"\n")):
+                yield 1 + len(after), after.replace(b"\n", b""), False
+                at += len(after)
+            else:
+                yield 1, char, True
+            at += 1
+
+    def encode(value: bytes) -> bytes:
+        if not _PLAIN_WORD.match(value):
+            raise Undecodable("a word of mixed quoting has no canonical form")
+        return value
+
+    return _Units(units, encode)
+
+
 # --- YAML ------------------------------------------------------------------------------------------------------------
 
 _FOLD = rb"[ \t]*(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))*[ \t]*"
@@ -288,6 +330,8 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "dollar": _dollar,
     "escape": _escape,
     "escape-c": _escape_c,
+    "dockerfile-line": _dockerfile_line,
+    "word": _word,
     "yaml-plain": lambda _: _Units(_tokens(re.compile(_FOLD), _folded), _flat),
     "yaml-single": lambda _: _Units(
         _tokens(_YAML_SINGLE, lambda match: b"'" if match[0] == b"''" else _folded(match)),
@@ -299,10 +343,8 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "yaml-lines": _lines,
 }
 
-SYNTAX = frozenset(
-    ("raw", "dollar", "escape", "escape-c")
-    + ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-)
+_YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
+SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", *_YAML))
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 
@@ -353,6 +395,14 @@ def locate(chain: tuple[str, ...], raw: bytes, part: Span) -> Span | None:
             return None
         part = found
     return part
+
+
+def units(name: str, raw: bytes) -> Units:
+    """The pieces of a text in the codec `name`. Raises `ValueError` for a codec without pieces."""
+    found = _codec(name).units(raw)
+    if found is None:
+        raise ValueError(f"{name} has no pieces")
+    return found
 
 
 def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
