@@ -344,7 +344,7 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
 }
 
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", *_YAML))
+SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", *_YAML))
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 
