@@ -1,0 +1,145 @@
+"""The embedded vault in the foreground, for `secretscan vault serve`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from .embedded import EmbeddedVault
+from .faults import Faults
+from .records import VaultSettings
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class DescriptorTakenError(Exception):
+    """Another server that is still running has written this descriptor."""
+
+
+def serve(
+    descriptor_path: str,
+    *,
+    say: Callable[[str], None],
+    names: Sequence[str] = ("local",),
+    open_names: bool = False,
+    port: int = 0,
+    faults: Faults | None = None,
+    settings: VaultSettings | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Run an embedded vault until SIGINT, SIGTERM or `stop`.
+
+    Once it answers, `descriptor_path` holds where it is and its token: JSON, mode 0600, there at once and whole. The
+    authority's certificate is beside it (`.ca.pem`). Both are removed at the end. `say` gets each line meant for a
+    person, none of which holds the token. Signals are only minded in the main thread.
+
+    Raises `DescriptorTakenError`, `ValueError` for a bad vault name, `OSError` if the port is taken or the folder
+    cannot be written to.
+    """
+    path = Path(descriptor_path).absolute()
+    ca_path = path.with_name(path.name + ".ca.pem")
+    _clear_stale(path, ca_path)
+    ended = stop or threading.Event()
+    with (
+        _signals_set(ended),
+        EmbeddedVault(
+            names, open_names=open_names, faults=faults, settings=settings, port=port, ca_file=ca_path
+        ) as vault,
+    ):
+        written = _describe(path, vault)
+        try:
+            for line in _lines(vault, path):
+                say(line)
+            ended.wait()
+        finally:
+            _remove_own(path, written)
+
+
+def _lines(vault: EmbeddedVault, path: Path) -> Iterator[str]:
+    for name in vault.names:
+        yield f"vault {name}: {vault.url(name)}, or {vault.azure_url(name)} through the proxy {vault.proxy_url}"
+    yield f"certificate authority: {vault.ca_file}"
+    yield f"descriptor with the token: {path}"
+    yield "secrets are kept in memory only and are gone when this ends (Ctrl-C)"
+
+
+def _describe(path: Path, vault: EmbeddedVault) -> bytes:
+    body = {
+        "url": vault.url(),
+        "azure_url": vault.azure_url(),
+        "vaults": {name: {"url": vault.url(name), "azure_url": vault.azure_url(name)} for name in vault.names},
+        "proxy": vault.proxy_url,
+        "ca_file": str(vault.ca_file),
+        "token": vault.token,
+        "pid": os.getpid(),
+    }
+    content = (json.dumps(body, indent=2) + "\n").encode()
+    # mkstemp makes the file 0600, so the token is never readable by others, not even for a moment.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return content
+
+
+def _remove_own(path: Path, written: bytes) -> None:
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == written:
+            path.unlink()
+
+
+def _clear_stale(path: Path, ca_path: Path) -> None:
+    """Make room where a server was killed. One that still runs keeps its descriptor."""
+    try:
+        pid = json.loads(path.read_bytes())["pid"]
+    except FileNotFoundError:
+        pid = None
+    except (ValueError, KeyError, TypeError):
+        raise DescriptorTakenError(f"{path} exists and is no descriptor of an embedded vault: name another") from None
+    if isinstance(pid, int) and _alive(pid):
+        raise DescriptorTakenError(
+            f"{path} belongs to a server that still runs (process {pid}): stop it or name another"
+        )
+    path.unlink(missing_ok=True)
+    ca_path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _signals_set(ended: threading.Event) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {one: signal.signal(one, end) for one in _SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
