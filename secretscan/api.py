@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from secretscan.run.apply import Applied
     from secretscan.run.folder import RunFolder
     from secretscan.run.undo import Undone
-    from secretscan.vault.store import Store
+    from secretscan.vault.client import Vault
 
 __all__ = [
     "Found",
@@ -129,7 +129,7 @@ def scan(
 def plan(
     targets: Iterable[str],
     vault_url: str,
-    vault: Store | None,
+    vault: Vault | None,
     *,
     settings: Settings | None = None,
     placeholders: bool = False,
@@ -164,7 +164,7 @@ def plan(
 
 def apply(
     plan: Plan,
-    vault: Store,
+    vault: Vault,
     *,
     root: Path | None = None,
     listener: Listener = silent,
@@ -183,7 +183,7 @@ def apply(
 def resume(
     root: Path,
     run: str,
-    vault: Store,
+    vault: Vault,
     *,
     listener: Listener = silent,
     cancellation: Cancellation | None = None,
@@ -195,7 +195,7 @@ def resume(
     return _carry_out(found, vault, listener, cancellation)
 
 
-def _carry_out(run: RunFolder, vault: Store, listener: Listener, cancellation: Cancellation | None) -> Applied:
+def _carry_out(run: RunFolder, vault: Vault, listener: Listener, cancellation: Cancellation | None) -> Applied:
     from secretscan.run.apply import apply_run
 
     return apply_run(run, vault, _ids(run), listener, cancellation or Cancellation())
@@ -204,7 +204,7 @@ def _carry_out(run: RunFolder, vault: Store, listener: Listener, cancellation: C
 def undo(
     root: Path,
     run: str,
-    vault: Store,
+    vault: Vault,
     *,
     delete_from_vault: bool = False,
     listener: Listener = silent,
@@ -223,7 +223,7 @@ def undo(
 def prove(
     root: Path,
     run: str,
-    vault: Store,
+    vault: Vault,
     *,
     listener: Listener = silent,
     cancellation: Cancellation | None = None,
@@ -232,7 +232,7 @@ def prove(
     from secretscan.run.prove import prove_run
 
     found = _run(root, run)
-    versions = {entry.subject: entry.version for entry in found.entries() if entry.step == "verified"}
+    versions = {entry.subject: entry.version for entry in found.entries() if entry.step == "stored"}
     if found.state() != "done":
         raise UsageError(
             f"this run is {found.state()}", where=found.id, next_step=f"secretscan apply --resume {found.id}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import rewriters
 from rewriters import (
@@ -46,10 +47,13 @@ from secretscan.plan.document import (
     PlannedFile,
     PlannedSecret,
 )
-from secretscan.plan.names import Named, Wanted, choose
+from secretscan.plan.choose import Named, choose
+from secretscan.plan.names import Wanted
 from secretscan.plan.render import to_text
 from secretscan.prove.proof import compare
-from secretscan.vault.store import Store
+
+if TYPE_CHECKING:
+    from secretscan.vault.client import Vault
 
 __all__ = ["Draft", "build"]
 
@@ -91,7 +95,7 @@ class _Work:
 
 def build(
     survey: Survey,
-    vault: Store | None,
+    vault: Vault | None,
     vault_url: str,
     settings: Settings,
     ids: Ids,
@@ -127,7 +131,7 @@ def build(
     return draft
 
 
-def _name(work: _Work, vault: Store | None, prefix: str) -> None:
+def _name(work: _Work, vault: Vault | None, prefix: str) -> None:
     """Names for all secrets that have none yet; those that have keep theirs."""
     wanted: dict[str, list[Candidate]] = {}
     for item in work.open:
@@ -160,7 +164,7 @@ def _subject(slot: Slot) -> str:
     return ""
 
 
-def _round(work: _Work, vault: Store | None, prefix: str) -> bool:
+def _round(work: _Work, vault: Vault | None, prefix: str) -> bool:
     """Asks all rewriters once; whether something has to be asked again."""
     files = work.survey.claimed
     first = {name: _ask(work, name, ()) for name in rewriters.names()}

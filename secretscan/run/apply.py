@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince, VaultConflict
+from secretscan.errors import ChangedSince
 from secretscan.events import Cancellation, Listener, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
@@ -22,9 +23,15 @@ from secretscan.run import files
 from secretscan.run.folder import RunFolder
 from secretscan.run.journal import Entry, Journal
 from secretscan.run.prove import prove_run
-from secretscan.vault.store import Store
+
+if TYPE_CHECKING:
+    from secretscan.vault.client import Vault
 
 __all__ = ["Applied", "apply_run"]
+
+ID_TAG = "secretscan-id"
+"""Tag of a stored secret: its keyed id, which tells nothing of the value."""
+RUN_TAG = "secretscan-run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,8 @@ class Applied:
     resumed: bool
 
 
-def apply_run(run: RunFolder, vault: Store, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
-    """Carries out a run from wherever it stands. Raises `ChangedSince`, `VaultConflict`, `Cancelled`, and what the
-    vault raises; the run can be resumed after any of them."""
+def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
+    """Carries out a run from wherever it stands. Raises `ChangedSince`, `Cancelled`, and what the vault raises; the run can be resumed after any of them."""
     with Journal(run.journal) as journal:
         resumed = bool(journal.entries)
         if not resumed:
@@ -80,56 +86,34 @@ def _check_files(run: RunFolder, ids: Ids) -> None:
 
 
 def _store(
-    run: RunFolder, vault: Store, ids: Ids, journal: Journal, listener: Listener, cancellation: Cancellation
+    run: RunFolder, vault: Vault, ids: Ids, journal: Journal, listener: Listener, cancellation: Cancellation
 ) -> dict[str, str]:
+    """Every value into the vault and read back (`Vault.put` does both); the versions by secret id."""
     versions: dict[str, str] = {}
     total = len(run.plan.secrets)
     for done, secret in enumerate(run.plan.secrets):
         listener(Progress("store", done, total, secret.name))
-        verified = journal.last("verified", secret.id)
-        if verified is None:
+        stored = journal.last("stored", secret.id)
+        if stored is None:
             cancellation.check()
-            verified = _store_one(run, vault, ids, journal, secret, listener)
-        versions[secret.id] = verified.version
+            stored = _store_one(run, vault, ids, journal, secret)
+            listener(StepDone("store", "stored" if stored.made else "adopted", secret.name))
+        versions[secret.id] = stored.version
     listener(Progress("store", total, total))
     return versions
 
 
-def _store_one(
-    run: RunFolder, vault: Store, ids: Ids, journal: Journal, secret: PlannedSecret, listener: Listener
-) -> Entry:
+def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret: PlannedSecret) -> Entry:
     value = _value(run, secret, ids)
-    intent = journal.last("store-intent", secret.id)
-    held = vault.find(secret.name)
-    if intent is None:
-        intent = Entry("store-intent", secret.id, secret.name, made=held is None)
-        journal.append(intent)
-    stored = journal.last("stored", secret.id)
-    if stored is None:
-        if held is None:
-            version = vault.put(secret.name, value, secret.id)
-        elif held[0] == value:
-            version = held[1]
-        else:
-            raise VaultConflict(
-                "the vault holds another value under this name",
-                where=secret.name,
-                why="somebody has set it since the plan was made",
-                next_step="plan again: another name will be chosen",
-            )
-        stored = Entry("stored", secret.id, secret.name, version, intent.made)
-        journal.append(stored)
-        listener(StepDone("store", "stored" if intent.made else "adopted", secret.name))
-    if vault.read(run.plan.reference(secret, stored.version)) != value:
-        raise VaultConflict(
-            "the vault gave back another value than was stored",
-            where=secret.name,
-            next_step="nothing was rewritten; try again",
-        )
-    verified = Entry("verified", secret.id, secret.name, stored.version)
-    journal.append(verified)
-    listener(StepDone("store", "verified", secret.name))
-    return verified
+    if journal.last("store-intent", secret.id) is None:
+        journal.append(Entry("store-intent", secret.id, secret.name))
+    stored = vault.put(secret.name, value, tags={ID_TAG: secret.id, RUN_TAG: run.id})
+    # A crash after the write and before this line leaves a version that the next attempt finds and adopts; the tag
+    # tells that this run made it.
+    made = stored.outcome == "created" or (RUN_TAG, run.id) in stored.tags
+    entry = Entry("stored", secret.id, secret.name, stored.version, made)
+    journal.append(entry)
+    return entry
 
 
 def _value(run: RunFolder, secret: PlannedSecret, ids: Ids) -> Plaintext:

@@ -21,7 +21,7 @@ from secretscan.errors import JournalBroken
 __all__ = ["Entry", "Journal", "StepName", "entries"]
 
 StepName = Literal[
-    "begin", "store-intent", "stored", "verified", "rewrite-intent", "rewritten", "create-intent", "created", "proved",
+    "begin", "store-intent", "stored", "rewrite-intent", "rewritten", "create-intent", "created", "proved",
     "done", "undo-begin", "restore-intent", "restored", "remove-intent", "removed", "delete-intent", "deleted",
     "undone",
 ]  # fmt: skip
@@ -31,7 +31,7 @@ StepName = Literal[
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One step. `subject` is a path, or a secret's id; `name` its vault name; `version` what the vault answered;
-    `made` says that the vault had no value under that name before this run."""
+    `made` says that this run brought the value there."""
 
     step: StepName
     subject: str = ""

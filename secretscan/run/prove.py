@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rewriters import Plaintext, Reference
 from secretscan.detect.survey import Root, Survey, survey
 from secretscan.errors import ChangedSince
@@ -11,7 +13,9 @@ from secretscan.plan import render
 from secretscan.plan.document import Plan
 from secretscan.prove.proof import Leftover, Proof, compare, holds_value
 from secretscan.run.folder import RunFolder
-from secretscan.vault.store import Store
+
+if TYPE_CHECKING:
+    from secretscan.vault.client import Vault
 
 __all__ = ["prove_run"]
 
@@ -19,7 +23,7 @@ __all__ = ["prove_run"]
 def prove_run(
     run: RunFolder,
     versions: dict[str, str],
-    vault: Store,
+    vault: Vault,
     ids: Ids,
     listener: Listener,
     cancellation: Cancellation | None = None,
@@ -58,7 +62,7 @@ def prove_run(
     return Proof(count, places, differences, leftovers, elsewhere)
 
 
-def _stored(vault: Store, reference: Reference) -> Plaintext:
+def _stored(vault: Vault, reference: Reference) -> Plaintext:
     try:
         return vault.read(reference)
     except LookupError:

@@ -8,10 +8,11 @@ and then only those go that the run itself brought there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince
-from secretscan.events import Cancellation, Listener, Progress, StepDone
+from secretscan.errors import ChangedSince, VaultConflict
+from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
@@ -19,7 +20,9 @@ from secretscan.plan.document import PlannedFile
 from secretscan.run import files
 from secretscan.run.folder import RunFolder
 from secretscan.run.journal import Entry, Journal
-from secretscan.vault.store import Store
+
+if TYPE_CHECKING:
+    from secretscan.vault.client import Vault
 
 __all__ = ["Kept", "Undone", "undo_run"]
 
@@ -45,7 +48,7 @@ class Undone:
 
 def undo_run(
     run: RunFolder,
-    vault: Store,
+    vault: Vault,
     ids: Ids,
     listener: Listener,
     cancellation: Cancellation,
@@ -99,12 +102,12 @@ def undo_run(
                 if stored is None or not stored.made or journal.last("deleted", secret.id) is not None:
                     continue
                 cancellation.check()
-                held = vault.find(secret.name)
-                # Somebody may have rotated it meanwhile: their version is not ours to delete.
-                if held is None or held[1] != stored.version:
-                    continue
                 journal.append(Entry("delete-intent", secret.id, secret.name, stored.version))
-                vault.delete(secret.name)
+                try:
+                    vault.delete(run.plan.reference(secret, stored.version))
+                except VaultConflict as error:  # somebody has rotated it meanwhile: theirs is not ours to delete
+                    listener(Noted("undo", str(error)))
+                    continue
                 journal.append(Entry("deleted", secret.id, secret.name, stored.version))
                 deleted.append(secret.name)
                 listener(StepDone("undo", "deleted", secret.name))
@@ -116,7 +119,7 @@ def undo_run(
 class _Values:
     """The values of a run's secrets, each read from the vault once: the version that the run stored."""
 
-    def __init__(self, run: RunFolder, vault: Store, journal: Journal) -> None:
+    def __init__(self, run: RunFolder, vault: Vault, journal: Journal) -> None:
         self._run, self._vault, self._journal = run, vault, journal
         self._held: dict[str, Plaintext] = {}
 
