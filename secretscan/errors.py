@@ -11,7 +11,8 @@
         ├── VaultRefused      it answered, and the answer is no: role, firewall, policy, disabled
         ├── VaultUnreachable  no answer: name, network, TLS, time
         ├── VaultThrottled    too many requests, and waiting did not help within the time allowed
-        └── VaultConflict     the name is taken: deleted but recoverable, or held by another value
+        ├── VaultConflict     the name is taken: deleted but recoverable, or held by another value
+        └── SecretNotFound    the vault does not hold what a reference names; also a LookupError
 
 The number is the exit status (docs/design.md): 2 when nothing was tried, since the input has to change; 3 when work was
 started and is not complete, so that the same command can go on. Outcomes that a use case expects are types of their
@@ -28,6 +29,7 @@ __all__ = [
     "ConfigurationError",
     "InventoryBroken",
     "JournalBroken",
+    "SecretNotFound",
     "SecretscanError",
     "UsageError",
     "VaultConflict",
@@ -141,3 +143,7 @@ class VaultThrottled(VaultError):
 
 class VaultConflict(VaultError):
     """The name cannot take the value now: it is deleted but recoverable, being deleted, or holds another value."""
+
+
+class SecretNotFound(VaultError, LookupError):
+    """The vault does not hold the secret, or the version, that a reference names."""
