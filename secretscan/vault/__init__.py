@@ -1,0 +1,1 @@
+"""Key Vault: the client with its pacing, and the embedded server (`secretscan.vault.server`)."""
