@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping
 
 from rewriters._api import Companion, Files, Reference, Variable
 
-__all__ = ["RESERVED", "is_variable", "parse", "path_for", "script", "variables"]
+__all__ = ["NAMES", "RESERVED", "is_variable", "parse", "path_for", "script", "variables"]
 
 _MARK = "# secretscan: fetch script 1"
-_NAMES = ("fetch-secrets.sh", "fetch-vault-secrets.sh", "fetch-vault-secrets-2.sh", "fetch-vault-secrets-3.sh")
+NAMES = ("fetch-secrets.sh", "fetch-vault-secrets.sh", "fetch-vault-secrets-2.sh", "fetch-vault-secrets-3.sh")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ID = re.compile(
@@ -103,7 +103,7 @@ def _ours(data: bytes) -> bool:
 
 
 def _paths(folder: str) -> list[str]:
-    return [f"{folder}/{name}" if folder else name for name in _NAMES]
+    return [f"{folder}/{name}" if folder else name for name in NAMES]
 
 
 def path_for(folder: str, files: Files) -> str:
@@ -118,7 +118,7 @@ def path_for(folder: str, files: Files) -> str:
     for path in paths:
         if path not in files:
             return path
-    raise ValueError(f"no free name for the fetch script in {folder or 'the root'}: {', '.join(_NAMES)} are taken")
+    raise ValueError(f"no free name for the fetch script in {folder or 'the root'}: {', '.join(NAMES)} are taken")
 
 
 def variables(folder: str, files: Files) -> Mapping[str, Reference]:
