@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rewriters import HEAD, by_name, names
+from rewriters import HEAD, by_name, fetch, names
 from rewriters._api import (
     Address,
     Assignment,
@@ -34,7 +34,7 @@ from rewriters._api import (
 )
 from rewriters._encode import Undecodable, decode
 from rewriters._splice import after_spans, splice
-from rewriters._undo import Hole, flaw, holes, render, template, traces
+from rewriters._undo import Hole, flaw, hole, holes, render, template, traces
 from rewriters.plaintext import Plaintext
 
 __all__ = ["Broken", "Promise", "Report", "check", "check_together"]
@@ -205,8 +205,6 @@ class _Check:
 
     def _companions(self, files: Files, rewrites: Mapping[str, Rewrite]) -> tuple[Companion, ...]:
         """Those of the rewriters, and a fetch script for each folder that reads variables."""
-        from rewriters import fetch
-
         made = [companion for rewrite in rewrites.values() for companion in rewrite.companions]
         folders: dict[str, set[Variable]] = {}
         for rewrite in rewrites.values():
@@ -273,8 +271,6 @@ class _Check:
 
     def _place(self, item: Assignment) -> Span:
         """The bytes of the assigned slot or part."""
-        from rewriters._undo import hole
-
         place = hole(self.files[item.slot.path], item.slot, "", item.part)
         return place.span if place is not None else item.slot.span
 
