@@ -195,12 +195,9 @@ class Vault:
                     return None  # it is there, or an earlier request, whose answer was lost, has started it
                 raise
 
-        def back() -> Held | Disabled | None:
-            return None if isinstance(found := self._look(name), Absent) else found
-
         self._sender.request(start, place, "recover")
-        found: State = self._sender.until(back, place, "recovering")
-        return found
+        self._sender.until(lambda: not isinstance(self._look(name), Absent), place, "recovering")
+        return self.current(name)
 
     def delete(self, reference: Reference) -> None:
         """Deletes the secret if `reference` (with its version) is the only version of it, and waits until it is gone.
@@ -231,11 +228,8 @@ class Vault:
                     return None  # an earlier request, whose answer was lost, has done it
                 raise
 
-        def gone() -> bool | None:
-            return None if isinstance(self._deleted(reference.name), Absent) else True
-
         self._sender.request(start, place, "delete")
-        self._sender.until(gone, place, "deleting")
+        self._sender.until(lambda: not isinstance(self._deleted(reference.name), Absent), place, "deleting")
 
     # how
 

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from secretscan.errors import printable
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
-__all__ = ["Identity", "StaticToken", "Witness"]
+__all__ = ["Identity", "Witness"]
 
 _ID = re.compile(r"[0-9a-fA-F-]{1,64}")
 
@@ -93,18 +92,3 @@ class Witness:
 
     def __repr__(self) -> str:
         return f"Witness({self.identity})"
-
-
-class StaticToken:
-    """The credential of the embedded vault: one token that its descriptor names."""
-
-    def __init__(self, token: str) -> None:
-        self.__token = token
-
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        from azure.core.credentials import AccessToken
-
-        return AccessToken(self.__token, int(time.time()) + 3600)
-
-    def __repr__(self) -> str:
-        return "StaticToken(***)"

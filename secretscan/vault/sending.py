@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from secretscan.errors import VaultUnreachable
 from secretscan.events import Cancellation, Listener, Noted
 from secretscan.vault.failures import Action, Place, answer, explain, hopeless, unsure
 from secretscan.vault.pacing import Clock, Pacer, Rate
@@ -116,12 +117,10 @@ class Sender:
                 return
         raise explain(error, effort.place, effort.action)
 
-    def until(self, look: Callable[[], T | None], place: Place, doing: str) -> T:
-        """Looks again and again until there is something, for what the service does after its answer."""
-        from secretscan.errors import VaultUnreachable
-
+    def until(self, done: Callable[[], bool], place: Place, doing: str) -> None:
+        """Asks again and again whether it is done, for what the service carries out after its answer."""
         since = self._clock.monotonic()
-        while (found := look()) is None:
+        while not done():
             if self._clock.monotonic() - since >= DELETION_PATIENCE:
                 raise VaultUnreachable(
                     f"{doing} the secret takes longer than expected",
@@ -130,4 +129,3 @@ class Sender:
                     next_step="run the same command again in a minute",
                 )
             self.reads.wait(POLL)
-        return found
