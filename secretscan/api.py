@@ -45,6 +45,7 @@ __all__ = [
     "Scan",
     "Status",
     "apply",
+    "find_run",
     "inventory",
     "plan",
     "prove",
@@ -148,16 +149,19 @@ def plan(
 
     root = common_root(tuple(targets))
     read = survey(root, listener, cancellation)
+    ids = load_ids()
+    known, _ = inventory(root.folder)
     return build(
         read,
         vault,
         vault_url,
         settings or Settings(),
-        load_ids(),
+        ids,
         listener,
         cancellation or Cancellation(),
         placeholders=placeholders,
         prefix=prefix,
+        known={secret.id: secret.name for secret in known if secret.name and secret.vault_url == vault_url},
         root=str(root.folder),
     )
 
@@ -189,7 +193,7 @@ def resume(
     cancellation: Cancellation | None = None,
 ) -> Applied:
     """Goes on with a run that was interrupted."""
-    found = _run(root, run)
+    found = find_run(root, run)
     if found.state() not in ("unfinished", "done"):
         raise UsageError("this run was undone", where=found.id, next_step="make a new plan")
     return _carry_out(found, vault, listener, cancellation)
@@ -214,7 +218,7 @@ def undo(
     and only what the run itself stored."""
     from secretscan.run.undo import undo_run
 
-    found = _run(root, run)
+    found = find_run(root, run)
     return undo_run(
         found, vault, _ids(found), listener, cancellation or Cancellation(), delete_from_vault=delete_from_vault
     )
@@ -231,7 +235,7 @@ def prove(
     """Proves a finished run again: the files as they are now against the files as they were. Changes nothing."""
     from secretscan.run.prove import prove_run
 
-    found = _run(root, run)
+    found = find_run(root, run)
     versions = {entry.subject: entry.version for entry in found.entries() if entry.step == "stored"}
     if found.state() != "done":
         raise UsageError(
@@ -240,7 +244,8 @@ def prove(
     return prove_run(found, versions, vault, _ids(found), listener, cancellation)
 
 
-def _run(root: Path, name: str) -> RunFolder:
+def find_run(root: Path, name: str) -> RunFolder:
+    """A run of a root by its id or an unambiguous beginning of it. Raises `UsageError`."""
     from secretscan.run.folder import open_run
 
     return open_run(root, name)

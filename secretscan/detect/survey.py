@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rewriters import Slot
+from rewriters.fetch import NAMES
 from secretscan.errors import UsageError
 from secretscan.events import Cancellation, Listener, Progress, silent
 from secretscan.model import Finding, Unscanned
+
+MAX_SCRIPT = 1024 * 1024
 
 __all__ = ["Root", "Survey", "common_root", "survey"]
 
@@ -90,6 +93,10 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
         if result.data is not None:
             claimed[item.path] = result.data
             slots[item.path] = result.slots
+        elif item.path.rpartition("/")[2] in NAMES:
+            # No platform's file, but what Compose files and .env files get their values from.
+            with item.open() as file:
+                claimed[item.path] = file.read(MAX_SCRIPT)
         paths.append(item.path)
         size += item.size
     listener(Progress("scan", len(paths), len(paths)))

@@ -47,7 +47,7 @@ from secretscan.plan.document import (
     PlannedFile,
     PlannedSecret,
 )
-from secretscan.plan.choose import Named, choose
+from secretscan.plan.choose import Names
 from secretscan.plan.names import Wanted
 from secretscan.plan.render import to_text
 from secretscan.prove.proof import compare
@@ -77,7 +77,7 @@ class _Work:
     settings: Settings
     vault_url: str
     ids: Ids
-    names: dict[str, Named]
+    names: Names
     open: list[Candidate]
     left: list[Left]
     rewrites: dict[str, Rewrite] = field(default_factory=dict)
@@ -104,20 +104,23 @@ def build(
     *,
     placeholders: bool = False,
     prefix: str = "",
+    known: Mapping[str, str] | None = None,
     root: str,
 ) -> Draft:
     """The plan for everything found. Without a vault (`None`) all values are planned as new, and applying checks.
 
-    Raises what the vault raises, and `Cancelled`.
+    `known` are names that the inventory remembers for this vault, by secret id. Raises what the vault raises, and
+    `Cancelled`.
     """
     found, left = candidates(survey.findings, ids, placeholders=placeholders)
     listener(Progress("plan", 0, 3, "names"))
-    work = _Work(survey, settings, vault_url, ids, {}, found, left)
-    _name(work, vault, prefix)
+    names = Names(vault if found else None, prefix or survey.root.folder.name, known or {})
+    work = _Work(survey, settings, vault_url, ids, names, found, left)
+    _name(work)
     listener(Progress("plan", 1, 3, "edits"))
     for _ in range(_ROUNDS):
         cancellation.check()
-        if not _round(work, vault, prefix):
+        if not _round(work):
             break
     else:
         raise SecretscanError(
@@ -131,7 +134,7 @@ def build(
     return draft
 
 
-def _name(work: _Work, vault: Vault | None, prefix: str) -> None:
+def _name(work: _Work) -> None:
     """Names for all secrets that have none yet; those that have keep theirs."""
     wanted: dict[str, list[Candidate]] = {}
     for item in work.open:
@@ -146,12 +149,11 @@ def _name(work: _Work, vault: Vault | None, prefix: str) -> None:
             tuple(dict.fromkeys(item.slot.key for item in group if item.slot.key)),
             tuple(dict.fromkeys(_subject(item.slot) for item in group)),
             tuple(dict.fromkeys(item.slot.path for item in group)),
+            group[0].kind,
         )
         for id_, group in wanted.items()
     ]
-    used = tuple(named.name for named in work.names.values())
-    for named in choose(asked, values, vault, used=used, prefix=prefix or work.survey.root.folder.name):
-        work.names[named.id] = named
+    work.names.give(asked, values)
 
 
 def _subject(slot: Slot) -> str:
@@ -164,7 +166,7 @@ def _subject(slot: Slot) -> str:
     return ""
 
 
-def _round(work: _Work, vault: Vault | None, prefix: str) -> bool:
+def _round(work: _Work) -> bool:
     """Asks all rewriters once; whether something has to be asked again."""
     files = work.survey.claimed
     first = {name: _ask(work, name, ()) for name in rewriters.names()}
@@ -173,7 +175,7 @@ def _round(work: _Work, vault: Vault | None, prefix: str) -> bool:
         for refusal in rewrite.refusals:
             again |= _refused(work, refusal)
     if again:
-        _name(work, vault, prefix)
+        _name(work)
         return True
     requires = tuple(dict.fromkeys(need for rewrite in first.values() for need in rewrite.requires))
     work.rewrites = {name: _ask(work, name, requires) for name in rewriters.names()} if requires else first

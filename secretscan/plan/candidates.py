@@ -13,11 +13,9 @@ from rewriters import Plaintext, Slot, Span
 from secretscan.inventory.ids import Ids
 from secretscan.model import Finding, Kind, Strength
 from secretscan.plan.document import Left
+from secretscan.vault.limits import unstorable
 
 __all__ = ["Candidate", "candidates", "carried", "left_for"]
-
-MAX_VALUE = 25_000
-"""Bytes of a secret's value that Key Vault takes (its documented limit is 25 kB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,15 @@ def candidates(
     found: list[Candidate] = []
     for group in by_slot.values():
         for candidate in _of_slot(group, ids):
-            reason = _unstorable(candidate.value)
+            reason = unstorable(candidate.value)
             if reason:
-                stay.append(left_for(candidate, reason, "keep it in a file share or a certificate store"))
+                stay.append(
+                    left_for(
+                        candidate,
+                        f"the vault cannot hold it: {reason}",
+                        "keep it in a file share or a certificate store",
+                    )
+                )
             else:
                 found.append(candidate)
     return found, stay
@@ -118,17 +122,6 @@ def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
     strength: Strength = "strong" if any(finding.strength == "strong" for finding in group) else first.strength
     kind: Kind = "connection-string" if covers else first.kind
     return [Candidate(slot, None, whole, slot.value, kind, strength, first.location.line, covers)]
-
-
-def _unstorable(value: Plaintext) -> str:
-    raw = value.reveal()
-    if len(raw) > MAX_VALUE:
-        return "the value is longer than the 25 kB that Key Vault takes"
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "the value is not text, and Key Vault holds text only"
-    return "" if raw else "the value is empty"
 
 
 def _left(finding: Finding, ids: Ids, reason: str, alternative: str) -> Left:

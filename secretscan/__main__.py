@@ -1,0 +1,7 @@
+"""`python -m secretscan`."""
+
+import sys
+
+from secretscan.cli import main
+
+sys.exit(main())

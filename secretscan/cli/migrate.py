@@ -1,0 +1,63 @@
+"""`secretscan migrate`: plan, confirm, apply: the bulk script."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from secretscan.cli.apply import show_applied
+from secretscan.cli.options import add_settings, add_targets, add_vault, cancellable, connected, show_draft
+from secretscan.cli.plan import draft
+
+if TYPE_CHECKING:
+    from secretscan.cli.stderr import Speaker
+
+EXAMPLES = """\
+Shows the plan and asks before anything changes; --yes answers for scripts. Without a terminal --yes is needed.
+
+examples:
+  secretscan migrate deploy --vault https://NAME.vault.azure.net --auth cli
+  secretscan migrate --vault https://NAME.vault.azure.net --auth managed-identity --yes
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_targets(parser)
+    add_vault(parser)
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace, speaker: Speaker) -> int:
+    from secretscan import api
+
+    with cancellable(speaker) as cancellation:
+        made = draft(args, speaker, cancellation)
+        sys.stdout.write(show_draft(made, speaker))
+        sys.stdout.flush()
+        plan = made.plan
+        if not plan.moves:
+            speaker.say("nothing can move" if plan.left else "nothing was found")
+            return 1 if plan.left else 0
+        if not args.yes and not _confirmed(len(plan.moves), plan.vault_url):
+            speaker.say("nothing was changed")
+            return 3
+        with connected(args, plan.vault_url, speaker, cancellation) as vault:
+            done = api.apply(plan, vault, listener=speaker.hear, cancellation=cancellation)
+    return show_applied(done, speaker)
+
+
+def _confirmed(count: int, url: str) -> bool:
+    """Asks at the terminal itself, so that a redirected standard input never answers."""
+    from secretscan.errors import UsageError
+
+    try:
+        terminal = open("/dev/tty", "r+", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
+    except OSError:
+        raise UsageError(
+            "there is no terminal to ask at", next_step="look at the plan with 'secretscan plan', then add --yes"
+        ) from None
+    with terminal:
+        terminal.write(f"move {count} place{'s' * (count != 1)} into {url}? [y/N] ")
+        return terminal.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,179 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rewriters import Settings
+    from secretscan.cli.stderr import Speaker
+    from secretscan.events import Cancellation
+    from secretscan.plan.build import Draft
+    from secretscan.prove.proof import Proof
+    from secretscan.vault.client import Vault
+
+AUTH = ("default", "cli", "environment", "managed-identity", "workload")
+
+
+def add_targets(parser: argparse.ArgumentParser) -> None:
+    """The files and folders of a scan or a plan."""
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="file or folder (default: the current folder)")
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The folder whose `.secretscan` is meant."""
+    parser.add_argument("--root", default=".", metavar="DIR", help="the folder that was scanned (default: the current)")
+
+
+def add_vault(parser: argparse.ArgumentParser, *, url: bool = True) -> None:
+    """Which vault, and how to sign in."""
+    group = parser.add_argument_group("vault")
+    if url:
+        group.add_argument("--vault", metavar="URL", help="https://NAME.vault.azure.net")
+    group.add_argument("--auth", choices=AUTH, default="default", help="how to sign in to Azure (default: %(default)s)")
+    group.add_argument("--local", metavar="FILE", help="the descriptor of a running 'secretscan vault serve'")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What a person may choose about the references."""
+    group = parser.add_argument_group("references")
+    group.add_argument("--prefix", default="", help="how names in the vault begin (default: the folder's name)")
+    group.add_argument("--placeholders", action="store_true", help="move placeholders such as 'changeme' too")
+    group.add_argument("--identity", default="", metavar="ID", help="resource id of the managed identity for ACI")
+    group.add_argument("--client-id", default="", help="client id of the workload identity for Kubernetes")
+    group.add_argument("--tenant-id", default="", help="tenant of the vault, for the Secrets Store CSI driver")
+    group.add_argument(
+        "--kubernetes-target",
+        choices=("auto", "external-secrets", "secrets-store-csi"),
+        default="auto",
+        help="what reads the vault in the cluster (default: what the manifests use, else external-secrets)",
+    )
+    group.add_argument("--secret-store", default="", metavar="NAME", help="an existing External Secrets store")
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """The chosen references."""
+    from rewriters import Settings
+
+    return Settings(
+        identity=args.identity,
+        client_id=args.client_id,
+        tenant_id=args.tenant_id,
+        kubernetes_target=args.kubernetes_target,
+        secret_store=args.secret_store,
+    )
+
+
+def vault_url(args: argparse.Namespace) -> str:
+    """The vault that was named. Raises `UsageError` when none was."""
+    from secretscan.errors import UsageError
+
+    if args.vault:
+        return str(args.vault).rstrip("/")
+    raise UsageError("no vault is named", next_step="add --vault https://NAME.vault.azure.net")
+
+
+@contextmanager
+def connected(args: argparse.Namespace, url: str, speaker: Speaker, cancellation: Cancellation) -> Iterator[Vault]:
+    """The vault at `url`, signed in as the options say."""
+    from secretscan.vault.auth import connect
+
+    descriptor = Path(args.local) if args.local else None
+    with connect(
+        url,
+        "local" if descriptor else args.auth,
+        descriptor=descriptor,
+        unattended=getattr(args, "yes", False),
+        listener=speaker.hear,
+        cancellation=cancellation,
+    ) as vault:
+        for note in vault.notes:
+            speaker.warn(note)
+        yield vault
+
+
+@contextmanager
+def cancellable(speaker: Speaker) -> Iterator[Cancellation]:
+    """The first interrupt stops between two steps, the second at once."""
+    from secretscan.events import Cancellation
+
+    cancellation = Cancellation()
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        cancellation.cancel()
+        speaker.warn("stopping after this step; once more to stop at once")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield cancellation
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def folder(text: str) -> Path:
+    """A folder that is there. Raises `UsageError`."""
+    from secretscan.errors import UsageError
+
+    path = Path(text)
+    if not path.is_dir():
+        raise UsageError(
+            "there is no such folder", where=text, next_step="give the folder that was scanned with --root"
+        )
+    return path.resolve()
+
+
+def show_draft(draft: Draft, speaker: Speaker) -> str:
+    """The plan for a person: the diff, what goes where, what stays and why. Values are masked."""
+    from secretscan.errors import printable
+
+    plan = draft.plan
+    out: list[str] = []
+    for diff in draft.diffs:
+        out += (f"--- {printable(diff.path)}", f"+++ {printable(diff.path)}", diff.text.rstrip("\n"), "")
+    places: dict[str, int] = {}
+    for move in plan.moves:
+        places[move.secret] = places.get(move.secret, 0) + 1
+    if plan.secrets:
+        out.append(f"into {plan.vault_url}")
+        for secret in plan.secrets:
+            what = "already there" if secret.action == "adopt" else "new"
+            whole = ", the whole text" if secret.whole_text else ""
+            count = places.get(secret.id, 0)
+            out.append(
+                f"  {secret.name}  ({what}, {secret.strength} {secret.kind}{whole}) <- {count} place{'s' * (count != 1)}"
+            )
+    if plan.left:
+        out.append("stays as it is")
+        for left in plan.left:
+            out.append(printable(f"  {left.path}:{left.line} {left.pointer or left.key}: {left.reason}"))
+            out.append(printable(f"      {left.alternative}"))
+    if plan.notes:
+        out.append("before you deploy")
+        out += [printable(f"  {note}") for note in plan.notes]
+    return "\n".join(out) + "\n" if out else ""
+
+
+def show_proof(proof: Proof, speaker: Speaker) -> int:
+    """Says what was proved; the exit status."""
+    for difference in proof.differences:
+        where = difference.address
+        speaker.warn(
+            f"not the same: {where.subject or where.path} {where.channel} {where.name} is {difference.problem}"
+        )
+    for leftover in proof.leftovers:
+        speaker.warn(f"still there: {leftover.path}:{leftover.line} {leftover.pointer}")
+    if not proof.holds:
+        speaker.warn("the proof does not hold: undo the run, or mend what is listed")
+        return 3
+    speaker.say(f"proved: {proof.deliveries} deliveries are the same, {proof.places} rewritten places hold no value")
+    for rest in proof.elsewhere:
+        speaker.say(
+            printable(f"  the same value still stands in {rest.path}:{rest.line} {rest.pointer}, which was not moved")
+        )
+    return 0

@@ -1,0 +1,82 @@
+"""`secretscan plan`: the value-free plan, and its preview."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secretscan.cli.options import (
+    add_settings,
+    add_targets,
+    add_vault,
+    cancellable,
+    connected,
+    settings,
+    show_draft,
+    vault_url,
+)
+
+if TYPE_CHECKING:
+    from secretscan.cli.stderr import Speaker
+    from secretscan.events import Cancellation
+    from secretscan.plan.build import Draft
+
+EXAMPLES = """\
+The preview goes to standard output, the plan to the file of --output. Neither holds a value.
+exit status: 0 there is something to move or nothing was found, 1 credentials were found and none can move, 2, 3 as ever
+
+examples:
+  secretscan plan --vault https://NAME.vault.azure.net --output plan.json
+  secretscan plan deploy --vault https://NAME.vault.azure.net --offline
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_targets(parser)
+    add_vault(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the plan there, for 'secretscan apply'")
+    parser.add_argument("--offline", action="store_true", help="do not ask the vault which names are taken")
+    add_settings(parser)
+
+
+def draft(args: argparse.Namespace, speaker: Speaker, cancellation: Cancellation) -> Draft:
+    """The plan as the options ask for it."""
+    from secretscan import api
+
+    url = vault_url(args)
+    targets, chosen = args.targets or ["."], settings(args)
+    if getattr(args, "offline", False):
+        return api.plan(
+            targets, url, None, settings=chosen, placeholders=args.placeholders, prefix=args.prefix,
+            listener=speaker.hear, cancellation=cancellation,
+        )  # fmt: skip
+    with connected(args, url, speaker, cancellation) as vault:
+        return api.plan(
+            targets, url, vault, settings=chosen, placeholders=args.placeholders, prefix=args.prefix,
+            listener=speaker.hear, cancellation=cancellation,
+        )  # fmt: skip
+
+
+def run(args: argparse.Namespace, speaker: Speaker) -> int:
+    with cancellable(speaker) as cancellation:
+        made = draft(args, speaker, cancellation)
+    sys.stdout.write(show_draft(made, speaker))
+    plan = made.plan
+    if args.output:
+        _write(Path(args.output), plan.to_text())
+    count = len(plan.moves)
+    speaker.say(f"{count} place{'s' * (count != 1)} can move into {len(plan.secrets)} secrets, {len(plan.left)} stay")
+    if args.output and plan.moves:
+        speaker.say(f"next: secretscan apply {args.output}")
+    return 1 if plan.left and not plan.moves else 0
+
+
+def _write(path: Path, text: str) -> None:
+    from secretscan.errors import UsageError
+
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise UsageError("cannot write the plan", where=str(path), why=error.strerror or "") from None
