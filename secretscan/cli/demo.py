@@ -75,7 +75,7 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
     from secretscan.vault.server import EmbeddedVault
 
     before = {path: path.read_bytes() for path in _files(root)}
-    print(f"secretscan demo: {len(before)} files of a made-up shop, and a vault on this machine only\n")  # noqa: T201
+    _tell(f"secretscan demo: {len(before)} files of a made-up shop, and a vault on this machine only\n")
     scan = api.scan([str(root)], cancellation=cancellation)
     _tell_scan(scan)
     with EmbeddedVault((VAULT,)) as server:
@@ -89,21 +89,21 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
             done = api.apply(draft.plan, vault, cancellation=cancellation)
             again = api.scan([str(root)], record=False, cancellation=cancellation)
             proof = done.proof
-            print(f"4 apply   {done.stored} values stored and read back, then {len(done.rewritten)} files rewritten")  # noqa: T201
-            print(  # noqa: T201
+            _tell(f"4 apply   {done.stored} values stored and read back, then {len(done.rewritten)} files rewritten")
+            _tell(
                 f"5 prove   {proof.deliveries} deliveries compared with the vault's values:"
                 f" {'all the same' if not proof.differences else f'{len(proof.differences)} differ'};"
                 f"\n          a new scan finds {len(again.found)} of {len(scan.found)} credentials"
             )
             undone = api.undo(root, done.run, vault, cancellation=cancellation)
             same = all(path.read_bytes() == data for path, data in before.items()) and not undone.kept
-            print(
+            _tell(
                 f"6 undo    {len(undone.restored)} files rendered from the vault, {'byte for byte' if same else 'NOT'} the originals"
-            )  # noqa: T201
+            )
     held = proof.holds and same and not again.found and again.outcome == 0
-    print(
+    _tell(
         "\nthe proof holds: the same values arrive, and no plaintext is left" if held else "\nTHE PROOF DOES NOT HOLD"
-    )  # noqa: T201
+    )
     sys.stdout.flush()
     for difference in proof.differences:
         speaker.warn(f"{difference.address.subject} {difference.address.name}: {difference.problem}")
@@ -112,32 +112,36 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
     return 0 if held else 3
 
 
+def _tell(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
 def _files(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file())
 
 
 def _tell_scan(scan: api.Scan) -> None:
-    print(f"1 scan    {len(scan.found)} credentials, {scan.secrets} distinct values:")  # noqa: T201
+    _tell(f"1 scan    {len(scan.found)} credentials, {scan.secrets} distinct values:")
     for secret in dict.fromkeys(item.secret for item in scan.found):
         places = [item.finding for item in scan.found if item.secret == secret]
         shown = ", ".join(
             f"{place.location.path}:{place.location.line}" + "".join(f" ({how})" for how in place.encoding)
             for place in places
         )
-        print(f"          {places[0].strength:6} {places[0].kind:17} {shown}")  # noqa: T201
+        _tell(f"          {places[0].strength:6} {places[0].kind:17} {shown}")
 
 
 def _tell_plan(draft: Draft) -> None:
     plan = draft.plan
-    print(f"2 plan    {len(plan.moves)} places become references to {plan.vault_url}:")  # noqa: T201
+    _tell(f"2 plan    {len(plan.moves)} places become references to {plan.vault_url}:")
     for secret in plan.secrets:
         whole = "  (the whole text)" if secret.whole_text else ""
-        print(f"          {secret.name}{whole}")  # noqa: T201
+        _tell(f"          {secret.name}{whole}")
     for left in plan.left:
-        print(f"          stays: {left.path}:{left.line}: {left.reason}")  # noqa: T201
-    print("3 preview of one file, values masked:")  # noqa: T201
+        _tell(f"          stays: {left.path}:{left.line}: {left.reason}")
+    _tell("3 preview of one file, values masked:")
     diff = next((diff for diff in draft.diffs if diff.path.endswith("database.yaml")), None)
     for line in (diff.text.splitlines() if diff else [])[:14]:
-        print(f"          {line}")  # noqa: T201
+        _tell(f"          {line}")
     for made in plan.companions:
-        print(f"          + {made.path}")  # noqa: T201
+        _tell(f"          + {made.path}")

@@ -173,7 +173,5 @@ def show_proof(proof: Proof, speaker: Speaker) -> int:
         return 3
     speaker.say(f"proved: {proof.deliveries} deliveries are the same, {proof.places} rewritten places hold no value")
     for rest in proof.elsewhere:
-        speaker.say(
-            printable(f"  the same value still stands in {rest.path}:{rest.line} {rest.pointer}, which was not moved")
-        )
+        speaker.say(f"  the same value still stands in {rest.path}:{rest.line} {rest.pointer}, which was not moved")
     return 0

@@ -28,12 +28,13 @@ from rewriters import (
     fetch,
     splice,
 )
-from rewriters._undo import Hole, Text, flaw, holes, template
+from rewriters._undo import Hole, Text, flaw, hole, holes, template
 from secretscan.detect.survey import Survey
 from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Noted, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan.candidates import Candidate, candidates, carried, left_for
+from secretscan.plan.choose import Names
 from secretscan.plan.diff import FileDiff, masked_diff
 from secretscan.plan.document import (
     FORMAT,
@@ -47,7 +48,6 @@ from secretscan.plan.document import (
     PlannedFile,
     PlannedSecret,
 )
-from secretscan.plan.choose import Names
 from secretscan.plan.names import Wanted
 from secretscan.plan.render import to_text
 from secretscan.prove.proof import compare
@@ -328,7 +328,7 @@ def _document(work: _Work, root: str) -> Draft:
         planned_edits = tuple(_planned(work, path, edit, values) for edit in edits)
         planned.append(PlannedFile(path, work.ids.file(data), work.ids.file(new), planned_edits))
         findings = [finding for finding in work.survey.findings if finding.location.path == path]
-        shown = [hole.span for edit in edits for hole in _holes(work, path, edit, values)]
+        shown = [place.span for edit in edits for place in _holes(work, path, edit, values)]
         diffs.append(masked_diff(path, data, edits, findings, shown))
     for companion in companions:
         after[companion.path] = companion.content.encode("utf-8", "surrogateescape")
@@ -394,8 +394,6 @@ def _grouped(items: Iterable[Candidate]) -> dict[str, list[Candidate]]:
 def _origins(work: _Work, item: Candidate) -> tuple[Origin, ...]:
     slot = item.slot
     data = work.survey.claimed[slot.path]
-    from rewriters._undo import hole
-
     place = hole(data, slot, item.id, item.part)
     return () if place is None else (Origin(slot.path, place.span.start, place.span.end, place.encoding),)
 

@@ -48,7 +48,10 @@ class Applied:
 
 
 def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
-    """Carries out a run from wherever it stands. Raises `ChangedSince`, `Cancelled`, and what the vault raises; the run can be resumed after any of them."""
+    """Carries out a run from wherever it stands.
+
+    Raises `ChangedSince`, `Cancelled`, and what the vault raises; the run can be resumed after any of them.
+    """
     with Journal(run.journal) as journal:
         resumed = bool(journal.entries)
         if not resumed:
