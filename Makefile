@@ -1,0 +1,47 @@
+# Everything here sets itself up: a virtual environment with the locked packages, made once and made anew when the lock
+# changes. It needs Python 3.11 or newer with its venv module, and make; nothing outside of $(VENV) is written.
+#
+#   make test    the quick tests, then the slow ones      make lint    formatting, lint, types, import contracts
+#   make demo    the whole loop on a sample shop          make bench   the benchmarks that have a budget
+#   make lock    the lock files anew (needs uv)           make clean   removes the environment
+#
+# make VENV=/elsewhere PYTHON=python3.13 ... chooses the place and the interpreter; PYTEST=... adds options to pytest.
+
+VENV ?= .venv
+PYTHON ?= python3
+PYTEST ?=
+READY := $(VENV)/.secretscan-ready
+RUN := $(VENV)/bin/python
+
+.PHONY: test demo lint bench lock clean
+.DELETE_ON_ERROR:
+
+test: $(READY)
+	$(RUN) -m pytest -q -rs -n 2 -m "not slow" $(PYTEST)
+	$(RUN) -m pytest -q -rs -n 2 -m slow $(PYTEST)
+
+demo: $(READY)
+	$(RUN) -m secretscan demo
+
+lint: $(READY)
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(READY)
+	$(RUN) benchmarks/startup.py
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("secretscan needs Python 3.11 or newer; choose one with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock:
+	uv lock --default-index https://pypi.org/simple
+	uv export --quiet --frozen --all-groups --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV)
