@@ -97,9 +97,8 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
             )
             undone = api.undo(root, done.run, vault, cancellation=cancellation)
             same = all(path.read_bytes() == data for path, data in before.items()) and not undone.kept
-            _tell(
-                f"6 undo    {len(undone.restored)} files rendered from the vault, {'byte for byte' if same else 'NOT'} the originals"
-            )
+            verdict = "byte for byte" if same else "NOT"
+            _tell(f"6 undo    {len(undone.restored)} files rendered from the vault, {verdict} the originals")
     held = proof.holds and same and not again.found and again.outcome == 0
     _tell(
         "\nthe proof holds: the same values arrive, and no plaintext is left" if held else "\nTHE PROOF DOES NOT HOLD"

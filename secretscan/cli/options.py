@@ -145,9 +145,8 @@ def show_draft(draft: Draft, speaker: Speaker) -> str:
             what = "already there" if secret.action == "adopt" else "new"
             whole = ", the whole text" if secret.whole_text else ""
             count = places.get(secret.id, 0)
-            out.append(
-                f"  {secret.name}  ({what}, {secret.strength} {secret.kind}{whole}) <- {count} place{'s' * (count != 1)}"
-            )
+            what = f"{what}, {secret.strength} {secret.kind}{whole}"
+            out.append(f"  {secret.name}  ({what}) <- {count} place{'s' * (count != 1)}")
     if plan.left:
         out.append("stays as it is")
         for left in plan.left:

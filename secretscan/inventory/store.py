@@ -120,12 +120,16 @@ class Inventory:
         self._fingerprint = fingerprint
         if not self.path.exists():
             self.path.touch(mode=0o600)
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA foreign_keys = ON")
             self._prepare()
         except sqlite3.Error as error:
+            self._db.close()
             raise self._broken(str(error)) from None
+        except InventoryBroken:
+            self._db.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
