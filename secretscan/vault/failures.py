@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from secretscan.errors import (
     ConfigurationError,
+    SecretNotFound,
     SecretscanError,
     VaultConflict,
     VaultRefused,
@@ -279,7 +280,7 @@ def _answered(said: Answer, place: Place, action: Action) -> SecretscanError:
         return _forbidden(said, place, action)
     if said.status == 404:
         if said.code == "SecretNotFound":
-            return VaultRefused("there is no such secret in the vault", where=str(place))
+            return SecretNotFound("there is no such secret in the vault", where=str(place))
         return not_a_vault(place)
     if said.status == 409:
         return _conflict(said, place)
@@ -352,18 +353,18 @@ def _forbidden(said: Answer, place: Place, action: Action) -> SecretscanError:
             else "its address is not on the list",
             next_step=_FIREWALL_HINT.format(vault=place.vault_name, address=found.group(1) if found else "ADDRESS"),
         )
+    if "tcp connection" in text:
+        return VaultRefused(
+            "the vault refuses connections over this private link",
+            where=where,
+            why="the private endpoint that the name resolves to belongs to another vault",
+            next_step=_PRIVATE_HINT.format(host=place.host),
+        )
     if said.inner == "ForbiddenByConnection" or "public network access is disabled" in text:
         return VaultRefused(
             "the vault refuses connections from the public network",
             where=where,
             why="public network access is disabled, and this connection does not come over a private endpoint",
-            next_step=_PRIVATE_HINT.format(host=place.host),
-        )
-    if "tcp connection" in text or "private link" in text:
-        return VaultRefused(
-            "the vault refuses connections over this private link",
-            where=where,
-            why="the private endpoint that the name resolves to belongs to another vault",
             next_step=_PRIVATE_HINT.format(host=place.host),
         )
     if said.inner == "SecretDisabled":
