@@ -17,7 +17,7 @@ from rewriters._api import Span, Unreadable
 
 __all__ = ["Dockerfile", "Heredoc", "Instruction", "Pair", "Text", "json_items", "pairs", "read", "words"]
 
-MAX_INSTRUCTIONS = 20_000
+MAX_INSTRUCTIONS = 5_000
 _BOM = b"\xef\xbb\xbf"
 _SPACE = rb"(?:[\t\n\v\f\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
 _LEADING = re.compile(_SPACE + rb"*")

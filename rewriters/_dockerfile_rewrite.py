@@ -1,0 +1,414 @@
+"""The edits of a Dockerfile: secret mounts in, variables and literals out.
+
+Source: Dockerfile reference, ENV, ARG, RUN, CMD; Docker documentation, "Build secrets".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from posixpath import dirname
+
+from rewriters._api import (
+    Assignment,
+    Edit,
+    Reference,
+    Refusal,
+    Request,
+    Requirement,
+    Rewrite,
+    Span,
+    Unreadable,
+    Variable,
+)
+from rewriters._dockerfile_cut import cut
+from rewriters._dockerfile_flow import Definition, Stage, Step, names_in, scope
+from rewriters._dockerfile_mount import No, frontend, host_variable, insertion, mounts
+from rewriters._dockerfile_places import BUILD, RUN_TIME, Place, places
+from rewriters._dockerfile_read import Pair
+from rewriters._dockerfile_shell import BARE, DOUBLE, SINGLE
+from rewriters._encode import encode, locate
+from rewriters._splice import ordered
+from rewriters.dockerfile import claims
+
+__all__ = ["rewrite"]
+
+
+def rewrite(request: Request) -> Rewrite:
+    """Carries out the assignments, file by file."""
+    by_path: dict[str, list[Assignment]] = {}
+    for item in request.assignments:
+        by_path.setdefault(item.slot.path, []).append(item)
+    parts: list[_File] = []
+    for path, items in by_path.items():
+        data = request.files.get(path)
+        if data is None or not claims(path, data[:4096]):
+            raise ValueError(f"{path} is assigned, and not among the Dockerfiles")
+        part = _File(path, data)
+        part.work(items)
+        parts.append(part)
+    return Rewrite(
+        edits=tuple(edit for part in parts for edit in part.edits),
+        refusals=tuple(refusal for part in parts for refusal in part.refusals),
+        requires=tuple(dict.fromkeys(need for part in parts for need in part.requires)),
+        variables=tuple(dict.fromkeys(variable for part in parts for variable in part.variables)),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+@dataclass(slots=True)
+class _Removal:
+    """A definition that goes, with the pairs that only hand it on, and where its secret is mounted instead."""
+
+    item: Assignment
+    definition: Definition
+    handed_on: list[Definition] = field(default_factory=list)
+    pairs: list[tuple[Step, Pair]] = field(default_factory=list)
+    mounted: list[tuple[Step, str]] = field(default_factory=list)
+    provided: list[str] = field(default_factory=list)
+    started: bool = False
+
+
+class _File:
+    """One Dockerfile and what becomes of it."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path, self.data = path, data
+        try:
+            self.flow, found = places(path, data)
+        except Unreadable as error:
+            raise ValueError(f"{path} is assigned, and cannot be read: {error.reason}") from None
+        self.places = {place.slot.pointer: place for place in found}
+        self.folder = dirname(path)
+        self.edits: list[Edit] = []
+        self.refusals: list[Refusal] = []
+        self.requires: list[Requirement] = []
+        self.variables: list[Variable] = []
+        self.notes: list[str] = []
+        self.taken: dict[Span, Reference] = {}
+        self.mounted: dict[int, dict[str, Reference]] = {}
+        self.steps = {id(step): step for step in self.flow.steps}
+        self.gone: dict[int, Reference] = {}
+
+    def work(self, items: Iterable[Assignment]) -> None:
+        """Fills the lists. Definitions first: names that they free can carry the secrets of commands."""
+        known = [(item, self.places[item.slot.pointer]) for item in items if item.slot.pointer in self.places]
+        self.definitions([(item, place) for item, place in known if place.definition is not None])
+        for item, place in known:
+            if place.definition is None:
+                try:
+                    self.command(item, place)
+                except No as no:
+                    self.refuse(item, no)
+        self.insert_mounts()
+        ordered(self.edits, len(self.data))
+
+    def refuse(self, item: Assignment, no: No) -> None:
+        refusal = Refusal(self.path, item.slot.pointer, no.reason, no.alternative, no.needs)
+        if refusal not in self.refusals:
+            self.refusals.append(refusal)
+
+    # --- ENV and ARG -------------------------------------------------------------------------------------------------
+
+    def definitions(self, wanted: list[tuple[Assignment, Place]]) -> None:
+        """One refusal may be the cause of others: repeated until the rest agrees."""
+        left = {id(place.definition): item for item, place in wanted}
+        while True:
+            planned: list[_Removal] = []
+            refused: list[tuple[Assignment, No]] = []
+            for item, place in wanted:
+                if place.definition is None or left.get(id(place.definition)) is not item:
+                    continue
+                try:
+                    planned.append(self.removal(item, place.definition, set(left)))
+                except No as why:
+                    refused.append((item, why))
+            if not refused:
+                break
+            for item, no in refused:
+                self.refuse(item, no)
+                left = {key: other for key, other in left.items() if other is not item}
+        for removal in planned:
+            self.remove(removal)
+        self.cut([pair for removal in planned for pair in removal.pairs])
+
+    def removal(self, item: Assignment, definition: Definition, moving: set[int]) -> _Removal:
+        """What removing a definition takes; raises `No` where something would then be built differently."""
+        self.plain(item, definition)
+        removal = _Removal(item, definition)
+        for step, pair in definition.requests:
+            removal.pairs.append((step, pair))
+        todo = [definition]
+        while todo:
+            one = todo.pop()
+            removal.handed_on.append(one)
+            removal.pairs.append((one.step, one.pair))
+            if not re.fullmatch(r"[A-Za-z_][\w.-]*", one.name):
+                raise No("its name is none that a secret mount can set", "rename the variable, then run this again")
+            for use in one.uses:
+                if use.kind == "run":
+                    self.mountable(use.step)
+                    removal.mounted.append((use.step, one.name))
+                elif use.kind == "build":
+                    keyword = use.step.instruction.keyword
+                    if use.step.instruction.onbuild:
+                        keyword = "ONBUILD"
+                    raise No(
+                        f"{keyword} in line {use.step.instruction.line} uses it, and the builder takes no secret there",
+                        f"do what {keyword} does in a RUN with a secret mount, or leave the value out of it",
+                    )
+                elif use.kind == "start":
+                    removal.started |= one.runs
+                elif use.pair is not None:
+                    user = self.user(use.step, use.pair)
+                    if user is not None and id(user) in moving:
+                        continue
+                    if user is None or not self.hands_on(user, one.name):
+                        raise No(
+                            f"{use.step.instruction.keyword} {use.pair.name.decode('utf-8', 'replace')} in line "
+                            f"{use.step.instruction.line} is put together from it while building",
+                            "have the deployment set that variable as well, with the whole text as a secret",
+                            tuple(
+                                place.slot.pointer
+                                for place in self.places.values()
+                                if place.definition is not None and place.definition is user
+                            ),
+                        )
+                    if not any(user is other for other in removal.handed_on):
+                        todo.append(user)
+            if one.runs:
+                removal.provided.append(one.name)
+        if not removal.mounted and not removal.provided:
+            # Nothing names it: a program that a RUN starts may read it, so every RUN keeps seeing it.
+            for one in removal.handed_on:
+                for step in scope(self.flow, one):
+                    self.mountable(step)
+                    removal.mounted.append((step, one.name))
+        return removal
+
+    def plain(self, item: Assignment, definition: Definition) -> None:
+        raw = self.data[item.slot.literal.start : item.slot.literal.end]
+        if item.part is not None:
+            raise No("a part of a variable cannot be a reference", "move the whole text of the variable")
+        if raw[:1] != b"'" and _substitutes(raw, self.flow.file.escape):
+            raise No(
+                "the value is put together from other variables while building",
+                "move those, or write the text out so that it can move as a whole",
+            )
+        if not definition.runs and self.flow.file.escape != b"\\":
+            raise No(*_WINDOWS)
+
+    def user(self, step: Step, pair: Pair) -> Definition | None:
+        return next((item for item in self.flow.definitions if item.pair is pair and item.step is step), None)
+
+    def hands_on(self, user: Definition, name: str) -> bool:
+        """Whether the pair's value is nothing but the variable."""
+        assert user.pair.value is not None  # noqa: S101 - definitions have a value
+        raw = user.step.instruction.text.value[slice(*user.pair.value)].decode("utf-8", "replace")
+        return raw.strip('"') in (f"${name}", f"${{{name}}}")
+
+    def mountable(self, step: Step) -> None:
+        if not step.posix and self.flow.file.escape != b"\\":
+            raise No(*_WINDOWS)
+        frontend(self.flow.file)
+
+    def remove(self, removal: _Removal) -> None:
+        reference = removal.item.reference
+        for one in removal.handed_on:
+            self.gone[id(one)] = reference
+        for step, name in removal.mounted:
+            self.mount(step, name, reference)
+        for name in dict.fromkeys(removal.provided):
+            self.requires.append(Requirement(RUN_TIME, self.path, name, reference))
+            self.notes.append(f"Whoever runs the image of {self.path} has to set {name}; the image no longer does.")
+            if removal.started:
+                self.wanted(name, reference)
+
+    def cut(self, pairs: list[tuple[Step, Pair]]) -> None:
+        by_step: dict[int, list[Pair]] = {}
+        for step, pair in pairs:
+            by_step.setdefault(id(step), []).append(pair)
+        for key, gone in by_step.items():
+            step = self.steps[key]
+            flags = [any(pair is other for other in gone) for pair in step.pairs]
+            self.edits += (Edit(self.path, span, b"") for span in cut(self.flow.file, step, flags))
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    def command(self, item: Assignment, place: Place) -> None:
+        """A word, or a part of a text, becomes a variable's expansion."""
+        if not place.slot.targets:
+            raise No(place.slot.reason, _ALTERNATIVES.get(place.step.instruction.keyword, _ELSEWHERE))
+        if place.text is None:
+            raise No("nothing puts a variable's value there", _ELSEWHERE)
+        if place.word is None and item.part is None:
+            raise No("the whole command cannot be one secret", "name the part of the command that is the credential")
+        building = place.step.instruction.keyword == "RUN"
+        if building:
+            self.mountable(place.step)
+        span, before, after = self.replaced(item, place)
+        if self.taken.get(span) == item.reference:
+            return
+        covering = [other for other in self.taken if other.touches(span)]
+        if any(self.taken[other] == item.reference and other.covers(span) for other in covering):
+            return
+        if covering:
+            raise No("another reference takes bytes of it already", "move either the whole text or its part")
+        name = self.variable(place.step, item.reference, place.slot.key)
+        chain = tuple(codec for codec in place.text.chain if codec == "json-string")
+        follows = self.data[span.end : span.end + 1]
+        braces = place.word is None or item.part is not None or (not after and re.match(rb"\w", follows))
+        text = before + (f"${{{name}}}" if braces else f"${name}").encode() + after
+        self.edits.append(Edit(self.path, span, encode(chain, text)))
+        self.taken[span] = item.reference
+        if building:
+            self.mount(place.step, name, item.reference)
+            if place.redirects:
+                self.notes.append(
+                    f"{self.path} line {place.step.instruction.line}: this RUN writes to a file; "
+                    "a secret that is written to a file stays in the image's layer."
+                )
+        else:
+            self.requires.append(Requirement(RUN_TIME, self.path, name, item.reference))
+            self.wanted(name, item.reference)
+
+    def replaced(self, item: Assignment, place: Place) -> tuple[Span, bytes, bytes]:
+        """The bytes that the expansion replaces, and the quotes to put around it."""
+        text, slot = place.text, place.slot
+        assert text is not None  # noqa: S101 - asked by the caller
+        if item.part is None:
+            assert place.word is not None  # noqa: S101 - asked by the caller
+            start, end = place.word
+            raw = text.value[start:end]
+            if _substitutes(raw, b"\\", commands=True) and raw[:1] != b"'" and place.quote != b"'":
+                raise No(
+                    "the value is put together from other variables by the shell",
+                    "move those, or write the text out so that it can move as a whole",
+                )
+            if place.shell is None:
+                return slot.span, b"", b""
+            if place.quote == b"":
+                return text.span(start, end), b'"', b'"'
+            around = b"'\"" if place.quote == b"'" else b""
+            return text.span(start, end), around, around[::-1]
+        start, end = self.range(item.part, place)
+        raw = text.value[start:end]
+        if place.shell is None:
+            if re.search(rb"[$`\\]", raw):
+                raise No(_WRITTEN, _WRITE_PLAINLY)
+            return text.span(start, end), b"", b""
+        kind = place.shell.context(start, end)
+        bad = {BARE: rb"[\s'\"\\$`;&|<>()]", DOUBLE: rb"[\"\\$`]", SINGLE: rb"'"}.get(kind if kind is not None else -1)
+        if place.word is not None and bad is not None:
+            bad = {BARE: rb"[\s'\"$`;&|<>()]", DOUBLE: rb"(?<!\\)[\"$`]", SINGLE: rb"'"}[
+                kind if kind is not None else 0
+            ]
+        if bad is None or re.search(bad, raw):
+            raise No(_WRITTEN, _WRITE_PLAINLY)
+        around = {BARE: b'"', DOUBLE: b"", SINGLE: b"'\""}[kind if kind is not None else 0]
+        return text.span(start, end), around, around[::-1]
+
+    def range(self, part: Span, place: Place) -> tuple[int, int]:
+        """The range of the place's text that stands for a part of the slot's value."""
+        assert place.text is not None and place.inner is not None  # noqa: S101 - places of texts have both
+        start, end = place.inner
+        codec = place.slot.encoding[-1]
+        if codec.startswith(("escape", "word")):
+            found = locate((codec,), place.text.value[start:end], part)
+            if found is None:
+                raise No(_WRITTEN, _WRITE_PLAINLY)
+            part = found
+        return start + part.start, start + part.end
+
+    def variable(self, step: Step, reference: Reference, key: str) -> str:
+        """A name for the secret in this step that nothing else has there."""
+        name = host_variable(reference.name)
+        there = self.mounted.get(id(step), {})
+        own = {variable: name for name, variable in mounts(step)}
+        words = names_in(self.flow.file, step.instruction)
+        visible = {item.name: item for item in self.flow.definitions if self.sees(step, item)}
+        candidate, number = name, 1
+        while True:
+            other = visible.get(candidate)
+            if other is not None:
+                clash = self.gone.get(id(other)) != reference
+            elif candidate in there:
+                clash = there[candidate] != reference
+            elif candidate in own:
+                clash = own[candidate] != reference.name
+            else:
+                clash = candidate in words and candidate != key
+            if not clash:
+                return candidate
+            number += 1
+            candidate = f"{name}_{number}"
+
+    def sees(self, step: Step, item: Definition) -> bool:
+        stage: Stage | None = step.stage
+        while stage is not None:
+            if stage is item.step.stage:
+                return item.kind == "ENV" or stage is step.stage
+            stage = stage.base
+        return any(request.stage is step.stage for request, _ in item.requests)
+
+    # --- mounts ------------------------------------------------------------------------------------------------------
+
+    def wanted(self, name: str, reference: Reference) -> None:
+        from rewriters.fetch import RESERVED, is_variable
+
+        if is_variable(name) and name not in RESERVED:
+            self.variables.append(Variable(self.folder, name, reference))
+
+    def mount(self, step: Step, name: str, reference: Reference) -> None:
+        self.mounted.setdefault(id(step), {})[name] = reference
+
+    def insert_mounts(self) -> None:
+        """The mounts in front of the RUNs' other flags, the requirement to pass them, and the syntax line."""
+        if not self.mounted:
+            return
+        front = frontend(self.flow.file)
+        if front is not None:
+            self.edits.append(Edit(self.path, *front))
+        passed: dict[str, str] = {}
+        for key, wanted in self.mounted.items():
+            step = self.steps[key]
+            there = set(mounts(step))
+            for reference in wanted.values():
+                if (BUILD, reference) not in {(need.kind, need.reference) for need in self.requires}:
+                    self.requires.append(Requirement(BUILD, self.path, reference.name, reference))
+                self.wanted(host_variable(reference.name), reference)
+                passed[reference.name] = host_variable(reference.name)
+            new = [(ref.name, name) for name, ref in wanted.items() if (ref.name, name) not in there]
+            if new:
+                at, text = insertion(self.flow.file, step, new)
+                self.edits.append(Edit(self.path, Span(at, at), text))
+        options = " ".join(f"--secret id={name},env={variable}" for name, variable in sorted(passed.items()))
+        self.notes.append(
+            f"Build {self.path} with BuildKit and its secrets: "
+            f"docker build {options} -f {self.path} {self.folder or '.'}"
+        )
+
+
+_WINDOWS = (
+    "secret mounts are for builds of Linux images, and this file is written for a Windows one",
+    "download what needs the credential before the build, and copy it in",
+)
+_WRITTEN = "the text is quoted or escaped there in a way that a variable cannot be put into as it is"
+_WRITE_PLAINLY = "write the value as a word of its own, then run this again"
+_ELSEWHERE = "have the program read the value from a variable that the deployment sets"
+_ALTERNATIVES = {
+    "LABEL": "leave the value out of the label",
+    "ADD": "download it in a RUN with a secret mount",
+    "COPY": "have the deployment mount the file or set the variable while the container runs",
+    "RUN": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
+    "CMD": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
+    "ENTRYPOINT": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
+    "HEALTHCHECK": "use the shell form, then run this again",
+}
+
+
+def _substitutes(raw: bytes, escape: bytes, *, commands: bool = False) -> bool:
+    """Whether something in a word is replaced by a variable's value, or by a command's output."""
+    pattern = rb"\$[A-Za-z_{(]|`" if commands else rb"\$[A-Za-z_{]"
+    return any(raw[at.start() - 1 : at.start()] != escape for at in re.finditer(pattern, raw))
