@@ -19,7 +19,7 @@ from .loopback import Listener
 from .proxy import Proxy
 from .records import Stored, VaultSettings, Write
 from .service import Served, Service, check_vault_name
-from .state import Clock, Vault
+from .state import Clock, Vault, VersionId, random_version_id
 from .tls import make_identity
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class EmbeddedVault:
     `names`: the vaults that there are, the first one being the default; with `open_names` any other is made on first
     use. `port`: where the default vault listens; 0 takes a free one, as the other vaults always do. `ca_file`: where
     to write the authority's certificate, which must not exist yet; by default it goes to a private folder. `suffix`:
-    the cloud's, for `azure_url` and the challenge. `clock`: Unix seconds, for the vault's times and delays.
+    the cloud's, for `azure_url` and the challenge. `clock`: Unix seconds, for the times it writes down. `stopwatch`:
+    steady seconds, for delays and limits. `version_id`: makes the ids of versions.
 
     Raises `ValueError` for a vault name that the service would not allow, `OSError` if the port or the file is taken.
     """
@@ -45,6 +46,8 @@ class EmbeddedVault:
         faults: Faults | None = None,
         settings: VaultSettings | None = None,
         clock: Clock = time.time,
+        stopwatch: Clock = time.monotonic,
+        version_id: VersionId = random_version_id,
         port: int = 0,
         ca_file: Path | None = None,
         suffix: str = "vault.azure.net",
@@ -59,6 +62,8 @@ class EmbeddedVault:
             settings=settings or VaultSettings(),
             faults=faults or Faults(),
             clock=clock,
+            stopwatch=stopwatch,
+            version_id=version_id,
         )
         identity = make_identity(suffix)
         self.ca_pem: str = identity.ca_pem
@@ -161,9 +166,11 @@ class EmbeddedVault:
         """Everything in a vault, read past its interface."""
         return self._vault(name).stored()
 
-    def plant_managed(self, secret: str, value: Plaintext, name: str | None = None) -> None:
+    def plant_managed(
+        self, secret: str, value: Plaintext, name: str | None = None, *, content_type: str = "application/x-pkcs12"
+    ) -> None:
         """Put the secret of a certificate there, as only the service itself could (`managed: true`)."""
-        self._vault(name).plant(secret, Write(value, content_type="application/x-pkcs12"))
+        self._vault(name).plant(secret, Write(value, content_type=content_type))
 
     # --- within -------------------------------------------------------------------------------------------------
 

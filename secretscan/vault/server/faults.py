@@ -59,7 +59,7 @@ class Drop(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long the service is still at it after it has said yes, in seconds of the vault's clock.
+    """How long the service is still at it after it has said yes, in seconds of the vault's stopwatch.
 
     After a delete the secret is in neither list and its name is taken (ObjectIsBeingDeleted); after a recover it is
     not there yet; after a purge its name is not free yet.

@@ -18,7 +18,7 @@ from .errors import ServiceError
 from .faults import Deny, Drop, Fail, FaultCounter, Faults, Throttle
 from .operations import Operation, Route, UnknownPath, WrongMethod, route
 from .records import Held, Page, VaultSettings
-from .state import Clock, Vault
+from .state import Clock, Vault, VersionId
 
 _VAULT_NAME: Final = re.compile(r"(?=.{3,24}\Z)[a-z](-?[a-z0-9])*", re.IGNORECASE)
 _CLIENT_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -82,10 +82,14 @@ class Service:
         settings: VaultSettings,
         faults: Faults,
         clock: Clock,
+        stopwatch: Clock,
+        version_id: VersionId,
     ) -> None:
         self.suffix = suffix.lower()
         self.faults = faults
-        self.clock = clock
+        self._clock = clock
+        self._stopwatch = stopwatch
+        self._version_id = version_id
         self._open = open_names
         self._settings = settings
         self._counter = FaultCounter(faults)
@@ -126,7 +130,14 @@ class Service:
         return label if rest == self.suffix else None
 
     def _make(self, name: str) -> Vault:
-        self._vaults[name] = Vault(name, self._settings, self.faults.delays, self.clock)
+        self._vaults[name] = Vault(
+            name,
+            self._settings,
+            self.faults.delays,
+            clock=self._clock,
+            stopwatch=self._stopwatch,
+            version_id=self._version_id,
+        )
         return self._vaults[name]
 
     def answer(self, call: Call, vault: Vault) -> Answer:
@@ -174,7 +185,7 @@ class Service:
 
     def _strike(self, where: Route, vault: Vault, call: Call) -> bool:
         """Let a fault act: raises, or returns whether the answer shall be lost."""
-        rule = self._counter.strike(where.operation, where.name, self.clock())
+        rule = self._counter.strike(where.operation, where.name, self._stopwatch())
         match rule:
             case Deny(why=why):
                 raise errors.denied(why, where.operation, vault.name, where.name, call.host)

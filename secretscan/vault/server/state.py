@@ -1,8 +1,8 @@
 """One vault's secrets and what may happen to them.
 
 A secret is live, being deleted, deleted, being recovered or being purged. The three that last only for a while end by
-the clock, so that nothing runs in the background. Names are compared without case and keep the spelling of the first
-set; recordings of the service show that its own markers do the same.
+the stopwatch, so that nothing runs in the background. Names are compared without case, as the service's own markers
+show in recordings, and keep the spelling of the first set.
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ from .faults import Delays
 from .records import Deleted, Held, Page, Stored, Update, VaultSettings, Version, Write
 
 Clock = Callable[[], float]
-"""Unix time in seconds."""
+"""Seconds: of Unix time where times are written down, of any steady count where durations are measured."""
+
+VersionId = Callable[[], str]
+"""Makes the id of a new version: 32 lower-case hexadecimal digits, never the same twice."""
 
 _NAME: Final = re.compile(r"[0-9A-Za-z-]{1,127}")
 _DAY: Final = 86_400
+
+
+def random_version_id() -> str:
+    """A version id as the service makes it."""
+    return uuid.uuid4().hex
 
 
 class _Phase(Enum):
@@ -42,7 +50,8 @@ class _Secret:
     managed: bool = False
     versions: dict[str, Version] = field(default_factory=dict)
     """In the order of the sets: the last one is current."""
-    live_from: float = 0.0
+    # Times of Unix: deleted_at, scheduled_purge. Of the stopwatch: those with _from.
+    live_from: float = float("-inf")
     deleted_at: int | None = None
     deleted_from: float = 0.0
     scheduled_purge: int = 0
@@ -52,24 +61,35 @@ class _Secret:
     def current(self) -> Version:
         return next(reversed(self.versions.values()))
 
-    def phase(self, now: float) -> _Phase:
+    def phase(self, now: float, ticks: float) -> _Phase:
         if self.gone_from is not None:
-            return _Phase.GONE if now >= self.gone_from else _Phase.PURGING
+            return _Phase.GONE if ticks >= self.gone_from else _Phase.PURGING
         if self.deleted_at is None:
-            return _Phase.LIVE if now >= self.live_from else _Phase.RECOVERING
+            return _Phase.LIVE if ticks >= self.live_from else _Phase.RECOVERING
         if now >= self.scheduled_purge:
             return _Phase.GONE
-        return _Phase.DELETED if now >= self.deleted_from else _Phase.DELETING
+        return _Phase.DELETED if ticks >= self.deleted_from else _Phase.DELETING
 
 
 class Vault:
     """A vault in memory. Every method is one step for all threads and raises `ServiceError` where the service would."""
 
-    def __init__(self, name: str, settings: VaultSettings, delays: Delays, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: VaultSettings,
+        delays: Delays,
+        *,
+        clock: Clock,
+        stopwatch: Clock,
+        version_id: VersionId,
+    ) -> None:
         self.name = name
         self.settings = settings
         self._delays = delays
         self._clock = clock
+        self._stopwatch = stopwatch
+        self._version_id = version_id
         self._secrets: dict[str, _Secret] = {}
         self._lock = threading.Lock()
 
@@ -163,7 +183,7 @@ class Vault:
             if not self.settings.soft_delete:
                 return Held(self._secrets.pop(name.upper()).name, secret.current)
             secret.deleted_at = int(now)
-            secret.deleted_from = now + self._delays.delete
+            secret.deleted_from = self._stopwatch() + self._delays.delete
             secret.scheduled_purge = int(now) + self.settings.retention_days * _DAY
             return _deleted(secret)
 
@@ -171,6 +191,8 @@ class Vault:
         """A deleted secret, without its value; that of a disabled one cannot be read either (recorded)."""
         with self._lock:
             secret, phase = self._find(name, self._clock())
+            if phase is _Phase.PURGING:
+                raise errors.secret_not_found(name)
             if secret is None or phase is not _Phase.DELETED:
                 raise errors.deleted_secret_not_found(name)
             if not secret.current.enabled:
@@ -195,7 +217,7 @@ class Vault:
             if secret is None or phase is not _Phase.DELETED:
                 raise errors.secret_not_found(name)
             secret.deleted_at = None
-            secret.live_from = now + self._delays.recover
+            secret.live_from = self._stopwatch() + self._delays.recover
             return Held(secret.name, secret.current, secret.managed)
 
     def purge(self, name: str) -> None:
@@ -209,16 +231,16 @@ class Vault:
                 raise errors.deleted_secret_not_found(name)
             if self.settings.purge_protection:
                 raise errors.purge_protected(self.name)
-            secret.gone_from = now + self._delays.purge
+            secret.gone_from = self._stopwatch() + self._delays.purge
 
     def stored(self) -> tuple[Stored, ...]:
         """Everything that is kept, by name: for assertions of tests, not part of the service."""
         with self._lock:
-            now = self._clock()
-            kept = [(key, one, one.phase(now)) for key, one in sorted(self._secrets.items())]
+            now, ticks = self._clock(), self._stopwatch()
+            phases = [(one, one.phase(now, ticks)) for _, one in sorted(self._secrets.items())]
             return tuple(
                 Stored(one.name, tuple(each.value for each in one.versions.values()), phase not in _LIVING)
-                for _, one, phase in kept
+                for one, phase in phases
                 if phase not in (_Phase.GONE, _Phase.PURGING)
             )
 
@@ -234,7 +256,7 @@ class Vault:
         secret = self._secrets.get(name.upper())
         if secret is None:
             return None, _Phase.GONE
-        phase = secret.phase(now)
+        phase = secret.phase(now, self._stopwatch())
         if phase is _Phase.GONE:
             del self._secrets[name.upper()]
             return None, phase
@@ -255,11 +277,10 @@ class Vault:
             raise errors.secret_not_found(f"{secret.name}/{version}")
         return found
 
-    @staticmethod
-    def _add(secret: _Secret, write: Write, now: int) -> Held:
+    def _add(self, secret: _Secret, write: Write, now: int) -> Held:
         sent = write.attributes
         version = Version(
-            id=uuid.uuid4().hex,
+            id=self._version_id(),
             value=write.value,
             content_type=write.content_type,
             tags=write.tags,
@@ -273,8 +294,8 @@ class Vault:
         return Held(secret.name, version, secret.managed)
 
     def _in(self, phase: _Phase) -> Iterable[str]:
-        now = self._clock()
-        return (key for key, secret in self._secrets.items() if secret.phase(now) is phase)
+        now, ticks = self._clock(), self._stopwatch()
+        return (key for key, secret in self._secrets.items() if secret.phase(now, ticks) is phase)
 
 
 _LIVING: Final = (_Phase.LIVE, _Phase.RECOVERING)
