@@ -87,7 +87,7 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
 
             detector = Detector()
         listener(Progress("scan", len(paths), 0, item.path))
-        result = detector.scan(item)
+        result = detector.scan(item, "tree")
         findings += result.findings
         unscanned += result.unscanned
         if result.data is not None:

@@ -1,0 +1,210 @@
+"""The whole loop on the shop: what moves, what a vault in a bad mood leaves behind, what undo gives back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from secretscan import api
+from secretscan.errors import Cancelled, ChangedSince, SecretscanError, UsageError, VaultConflict, VaultRefused
+from secretscan.events import Cancellation, Event, StepDone
+from secretscan.plan.document import Plan
+from secretscan.vault.client import Vault
+from secretscan.vault.server import WRITES, Denial, Deny, EmbeddedVault, Faults
+
+SHOP = Path(__file__).resolve().parents[2] / "fixtures" / "shop"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SECRETSCAN_STATE_DIR", str(tmp_path / "state"))
+    shutil.copytree(SHOP, tmp_path / "shop")
+    return tmp_path / "shop"
+
+
+@contextmanager
+def vault_of(faults: Faults | None = None) -> Iterator[tuple[EmbeddedVault, Vault, str]]:
+    with EmbeddedVault(("shop",), faults=faults) as server:
+        url = server.azure_url("shop")
+        vault = Vault(
+            url, server.credential(), proxy=server.proxy_url, ca_file=str(server.ca_file), use_environment=False
+        )
+        with vault:
+            yield server, vault, url
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".secretscan" not in path.parts
+    }
+
+
+def test_moves_everything_proves_it_and_gives_it_back(shop: Path) -> None:
+    before = contents(shop)
+    found = api.scan([str(shop)])
+    assert found.outcome is api.Outcome.LEAKS
+    with vault_of() as (_, vault, url):
+        draft = api.plan([str(shop)], url, vault)
+        assert contents(shop) == before
+        assert not draft.plan.left
+        done = api.apply(draft.plan, vault)
+        assert done.proof.holds
+        assert done.proof.deliveries > 10
+        assert done.stored == len(draft.plan.secrets) == len(vault.names())
+        again = api.scan([str(shop)])
+        assert again.outcome is api.Outcome.CLEAN
+        assert {row.state for row in api.status(shop).secrets} == {"migrated"}
+        assert api.prove(shop, done.run, vault).holds
+        undone = api.undo(shop, done.run, vault)
+        assert not undone.kept
+        assert contents(shop) == before
+        assert len(vault.names()) == done.stored
+        assert {row.state for row in api.status(shop).secrets} == {"stored"}
+
+
+def test_the_same_value_is_one_secret_in_four_files(shop: Path) -> None:
+    found = api.scan([str(shop)])
+    by_secret: dict[str, set[str]] = {}
+    for item in found.found:
+        by_secret.setdefault(item.secret, set()).add(item.finding.location.path)
+    assert {".env", "compose.yaml", "k8s/database.yaml", "aci/group.yaml"} in by_secret.values()
+
+
+def test_a_second_plan_adopts_what_the_vault_holds(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        first = api.apply(api.plan([str(shop)], url, vault).plan, vault)
+        api.undo(shop, first.run, vault)
+        shutil.rmtree(shop / ".secretscan")
+        plan = api.plan([str(shop)], url, vault).plan
+        assert {secret.action for secret in plan.secrets} == {"adopt"}
+        second = api.apply(plan, vault)
+        assert (second.stored, second.adopted) == (0, len(plan.secrets))
+        assert all(len(vault.versions(name)) == 1 for name in vault.names())
+
+
+def test_another_value_under_the_name_is_never_overwritten(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        from rewriters import Plaintext
+
+        vault.put(plan.secrets[-1].name, Plaintext(b"somebody else's"))
+        before = contents(shop)
+        with pytest.raises(VaultConflict):
+            api.apply(plan, vault)
+        assert contents(shop) == before
+        renamed = api.plan([str(shop)], url, vault).plan
+        assert plan.secrets[-1].name not in {secret.name for secret in renamed.secrets}
+
+
+@pytest.mark.parametrize("why", list(Denial))
+def test_a_vault_that_refuses_leaves_every_file(shop: Path, why: Denial) -> None:
+    before = contents(shop)
+    with vault_of(Faults(rules=(Deny(why=why, on=WRITES, skip=2),))) as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        with pytest.raises(VaultRefused) as caught:
+            api.apply(plan, vault)
+        assert caught.value.next_step
+        assert contents(shop) == before
+
+
+def test_cancelling_stops_between_steps_and_the_run_goes_on_later(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        cancellation = Cancellation()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, StepDone) and event.what == "rewritten":
+                cancellation.cancel()
+
+        with pytest.raises(Cancelled):
+            api.apply(plan, vault, listener=hear, cancellation=cancellation)
+        (run,) = api.status(shop).runs
+        assert run.state == "unfinished"
+        done = api.apply(plan, vault)
+        assert done.resumed
+        assert done.run == run.id
+        assert done.proof.holds
+
+
+def test_a_file_that_changed_stops_the_run_before_anything_is_stored(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        (shop / "compose.yaml").write_bytes((shop / "compose.yaml").read_bytes() + b"# more\n")
+        with pytest.raises(ChangedSince, match="compose.yaml"):
+            api.apply(plan, vault)
+        assert vault.names() == ()
+
+
+def test_undo_leaves_what_has_changed_and_says_so(shop: Path) -> None:
+    before = contents(shop)
+    with vault_of() as (_, vault, url):
+        done = api.apply(api.plan([str(shop)], url, vault).plan, vault)
+        edited = (shop / "aci" / "group.yaml").read_bytes() + b"# edited later\n"
+        (shop / "aci" / "group.yaml").write_bytes(edited)
+        undone = api.undo(shop, done.run, vault, delete_from_vault=True)
+        assert "aci/group.yaml" in {kept.path for kept in undone.kept}
+        assert undone.deleted == ()
+        after = contents(shop)
+        assert after["aci/group.yaml"] == edited
+        assert after["k8s/database.yaml"] == before["k8s/database.yaml"]
+
+
+def test_undo_deletes_from_the_vault_only_when_asked_and_only_its_own(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        done = api.apply(api.plan([str(shop)], url, vault).plan, vault)
+        undone = api.undo(shop, done.run, vault, delete_from_vault=True)
+        assert len(undone.deleted) == done.stored
+        assert vault.names() == ()
+
+
+def test_a_plan_is_free_of_values_and_survives_its_text(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        draft = api.plan([str(shop)], url, vault)
+        text = draft.plan.to_text()
+        assert Plan.from_text(text, "plan.json") == draft.plan
+        for item in api.scan([str(shop)], record=False).found:
+            value = item.finding.value.reveal().decode()
+            assert value not in text
+            assert not any(value in diff.text for diff in draft.diffs)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-20],
+        lambda text: "[]",
+        lambda text: text.replace('"format": 1', '"format": 2'),
+        lambda text: text.replace('"moves"', '"removes"', 1),
+        lambda text: text.replace('"start": ', '"start": "x', 1).replace(",", '",', 0),
+    ],
+)
+def test_a_damaged_plan_is_a_message(shop: Path, damage: object) -> None:
+    with vault_of() as (_, vault, url):
+        text = api.plan([str(shop)], url, vault).plan.to_text()
+    with pytest.raises(UsageError, match="plan"):
+        Plan.from_text(damage(text), "plan.json")  # type: ignore[operator]
+
+
+def test_a_plan_that_leads_out_of_its_root_is_refused(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.yaml").write_bytes(b"mine\n")
+    with vault_of() as (_, vault, url):
+        text = api.plan([str(shop)], url, vault).plan.to_text()
+        plan = Plan.from_text(text.replace('"compose.yaml"', '"../outside.yaml"'), "plan.json")
+        with pytest.raises(SecretscanError, match="outside"):
+            api.apply(plan, vault)
+    assert (tmp_path / "outside.yaml").read_bytes() == b"mine\n"
+
+
+def test_a_plan_of_another_key_is_refused(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        monkeypatch.setenv("SECRETSCAN_STATE_DIR", str(tmp_path / "other"))
+        with pytest.raises(UsageError, match="another key"):
+            api.apply(plan, vault)
+        assert vault.names() == ()
