@@ -1,0 +1,121 @@
+"""Looks for all triggers of all rules in one pass over raw bytes.
+
+Two engines with the same answers: hyperscan (about 1 GB/s), and `re` where hyperscan is not to be had (some MB/s) or
+`SECRETSCAN_ENGINE=re` asks for it. Triggers are regular expressions without regard to case that end in something of
+fixed width, so both find the same ends. What is found is a candidate; `text` confirms it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import Any, Protocol
+
+from secretscan.detect import store
+
+__all__ = ["ENGINE_VARIABLE", "MOST_CANDIDATES", "Engine", "make"]
+
+ENGINE_VARIABLE = "SECRETSCAN_ENGINE"
+
+MOST_CANDIDATES = 20_000
+"""How many candidates of one rule are looked at in one file. Beyond that a file is a list of examples or an attack."""
+
+
+class Engine(Protocol):
+    """Finds triggers. `name` is `hyperscan` or `re`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
+        """(end of the match, index of the rule), sorted and without repetition."""
+        ...
+
+
+def make(triggers: tuple[tuple[bytes, ...], ...]) -> Engine:
+    """The engine for these triggers, given for each rule. Raises `ValueError` when `SECRETSCAN_ENGINE` names none."""
+    wanted = os.environ.get(ENGINE_VARIABLE, "")
+    if wanted not in ("", "hyperscan", "re"):
+        raise ValueError(f"{ENGINE_VARIABLE} must be hyperscan or re")
+    if wanted != "re":
+        try:
+            return _Hyperscan(triggers)
+        except ImportError:
+            if wanted:
+                raise
+    return _Re(triggers)
+
+
+class _Hyperscan:
+    name = "hyperscan"
+
+    def __init__(self, triggers: tuple[tuple[bytes, ...], ...]) -> None:
+        import platform
+
+        import hyperscan
+
+        flat = [(trigger, index) for index, each in enumerate(triggers) for trigger in each]
+        self._rule_of = [index for _, index in flat]
+        digest = hashlib.sha256(f"{vars(hyperscan).get('__version__')} {platform.machine()}".encode())
+        for trigger, index in flat:
+            digest.update(b"%d %d %s\n" % (index, len(trigger), trigger))
+        name = f"triggers-{digest.hexdigest()[:32]}.hs"
+        self._database: Any = None
+        stored = store.read(name)
+        if stored is not None:
+            try:
+                self._database = hyperscan.loadb(stored, hyperscan.HS_MODE_BLOCK)
+                self._database.scratch = hyperscan.Scratch(self._database)
+            except Exception:  # noqa: BLE001 - made by another version or for another processor: compiled anew
+                self._database = None
+        if self._database is None:
+            self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+            self._database.compile(
+                expressions=[trigger for trigger, _ in flat],
+                ids=list(range(len(flat))),
+                elements=len(flat),
+                flags=[hyperscan.HS_FLAG_CASELESS] * len(flat),
+            )
+            store.write(name, hyperscan.dumpb(self._database))
+
+    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
+        rule_of = self._rule_of
+        found: set[tuple[int, int]] = set()
+        add = found.add
+
+        def matched(expression: int, start: int, end: int, flags: int, context: object) -> None:
+            add((end, rule_of[expression]))
+
+        self._database.scan(data, match_event_handler=matched)
+        return sorted(found)
+
+
+_PLAIN = re.compile(rb"(?:[^\\.^$*+?{}\[\]|()]|\\[^\w])+")
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+
+
+class _Re:
+    name = "re"
+
+    def __init__(self, triggers: tuple[tuple[bytes, ...], ...]) -> None:
+        self._literals: dict[bytes, list[int]] = {}
+        self._patterns: list[tuple[re.Pattern[bytes], int]] = []
+        for index, each in enumerate(triggers):
+            for trigger in each:
+                if _PLAIN.fullmatch(trigger):
+                    self._literals.setdefault(_ESCAPED.sub(rb"\1", trigger).lower(), []).append(index)
+                else:
+                    self._patterns.append((re.compile(trigger, re.IGNORECASE), index))
+
+    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
+        found: set[tuple[int, int]] = set()
+        lowered = bytes(data).lower()
+        for literal, rules in self._literals.items():
+            at = lowered.find(literal)
+            while at >= 0:
+                found.update((at + len(literal), rule) for rule in rules)
+                at = lowered.find(literal, at + 1)
+        for pattern, rule in self._patterns:
+            found.update((match.end(), rule) for match in pattern.finditer(data))
+        return sorted(found)

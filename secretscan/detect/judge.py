@@ -1,0 +1,91 @@
+"""Which slots hold a credential: by the name, the place and the value together.
+
+Neither is enough by itself. `POSTGRES_USER` and `POSTGRES_PASSWORD` often hold the same word; `ALLOW_EMPTY_PASSWORD`
+holds `yes`; `TLS_KEY` a path; and the value of `DATABASE_URL` is a credential only between a colon and an at sign.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rewriters import Place, Span
+from secretscan.detect import shapes
+from secretscan.detect.names import Meaning, meaning, names_identity
+from secretscan.detect.strength import strength
+from secretscan.model import Confidence, Kind, Strength
+
+__all__ = ["Verdict", "is_structured", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A slot holds a credential: all of its value, or the `part`."""
+
+    rule: str
+    kind: Kind
+    strength: Strength
+    confidence: Confidence
+    part: Span | None = None
+
+
+_DOCKER_CONFIG = frozenset((".dockerconfigjson", ".dockercfg", "config.json"))
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
+_CERTIFICATE = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|X509 CRL)")
+_STRUCTURED = re.compile(r"://|[\n{]|;\s*\w[\w ]*=")
+_NUMBER = re.compile(r"[\d.,:]+")
+
+
+def judge(key: str, place: Place, value: bytes) -> Verdict | None:
+    """What the name and the looks of a slot's whole value say; the text rules look inside of it besides."""
+    text = value.decode("utf-8", "surrogateescape")
+    default = shapes.default_of(text)
+    if default is not None:
+        inner = judge(key, place, text[default[0] : default[1]].encode("utf-8", "surrogateescape"))
+        start = len(text[: default[0]].encode("utf-8", "surrogateescape"))
+        size = len(text[default[0] : default[1]].encode("utf-8", "surrogateescape"))
+        if inner is None or inner.part is not None:
+            return None
+        return Verdict("default-of-variable", inner.kind, inner.strength, inner.confidence, Span(start, start + size))
+    if _PEM.search(text[:200]):
+        return Verdict("private-key", "private-key", "strong", "high")
+    if key.lower() in _DOCKER_CONFIG and place in ("secret", "registry"):
+        return Verdict("registry-credential", "registry", "strong", "high") if '"auth' in text else None
+    if "\n" in text.strip() or shapes.harmless(text):
+        return None  # several lines, or plainly something else: the text rules look for what is in them
+    said = meaning(key)
+    if place in ("secret", "registry", "volume"):
+        return _reserved(key, place, said, text)
+    if said is None:
+        return None
+    if not _believed(said, place, text):
+        return None
+    certain: Confidence = "high" if said.sure and place in ("env", "arg", "build", "config") else "medium"
+    return Verdict("credential-by-name", said.kind, strength(text), certain)
+
+
+def _believed(said: Meaning, place: Place, text: str) -> bool:
+    """Whether the value bears out what its name says."""
+    text = text.strip()
+    if not said.sure or place == "other":
+        return shapes.looks_random(text)
+    if said.kind != "password" and _NUMBER.fullmatch(text):
+        return False
+    return " " not in text or said.kind == "password"
+
+
+def _reserved(key: str, place: Place, said: Meaning | None, text: str) -> Verdict | None:
+    """A place that the platform keeps for secret values: all that is not plainly something else is one."""
+    kind: Kind = "registry" if place == "registry" else said.kind if said is not None else "other"
+    if said is None:
+        if names_identity(key) or (_NUMBER.fullmatch(text.strip()) and len(text.strip()) < 6):
+            return None
+        if _CERTIFICATE.search(text[:200]) or _STRUCTURED.search(text):
+            return None
+    rule = {"registry": "registry-credential", "volume": "storage-key"}.get(place, "secret-data")
+    return Verdict(rule, kind, strength(text), "high" if said is not None else "medium")
+
+
+def is_structured(value: bytes) -> bool:
+    """Whether a value is a text with parts (a URL, a connection string, lines): a credential in it is one of them."""
+    return _STRUCTURED.search(value[: shapes.LONGEST].decode("utf-8", "replace")) is not None

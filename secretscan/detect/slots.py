@@ -1,0 +1,107 @@
+"""Slots to findings: what the names say of them, and what the text rules see in their values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rewriters import Plaintext, Slot, Span
+from rewriters._encode import SYNTAX, Undecodable, locate
+from secretscan.detect.assignments import Syntax, syntax_of
+from secretscan.detect.judge import Verdict, is_structured, judge
+from secretscan.detect.lines import Lines, locate_in
+from secretscan.model import Finding
+
+if TYPE_CHECKING:
+    from secretscan.detect.text import Hit, Tally, TextRules
+
+__all__ = ["slot_findings"]
+
+_MOST_OF = 0.8
+"""A vendor's form that makes up this share of a value names the value as a whole."""
+
+
+def slot_findings(
+    rules: TextRules, slots: tuple[Slot, ...], raw: bytes, lines: Lines, source: str, tally: Tally
+) -> list[Finding]:
+    """The findings in the slots of one file; one for each place, also when two platforms have it as a slot."""
+    findings: list[Finding] = []
+    for slot in _distinct(slots):
+        value = slot.value.reveal()
+        if value:
+            findings += (
+                _finding(slot, verdict, raw, lines, source) for verdict in _verdicts(rules, slot, value, tally)
+            )
+    return findings
+
+
+def _distinct(slots: tuple[Slot, ...]) -> list[Slot]:
+    """One slot for each place in the file, preferably one that can take a reference."""
+    by_place: dict[Span, Slot] = {}
+    for slot in slots:
+        known = by_place.get(slot.span)
+        if known is None or (slot.targets and not known.targets):
+            by_place[slot.span] = slot
+    return list(by_place.values())
+
+
+def _verdicts(rules: TextRules, slot: Slot, value: bytes, tally: Tally) -> list[Verdict]:
+    whole = judge(slot.key, slot.place, value)
+    lined = b"\n" in value.strip()
+    hits = rules.find(value, _syntax(slot, lined), tally=tally, claimed=not lined and slot.place != "arg")
+    parts = [_verdict(hit, value) for hit in hits]
+    if whole is None:
+        return parts
+    if whole.part is not None or not hits:
+        return [whole]
+    vendors = [hit for hit in hits if not hit.rule.generic]
+    for hit in vendors:
+        if len(hit.span) >= _MOST_OF * len(value.strip()):
+            return [
+                replace(whole, rule=hit.rule.id, kind=hit.kind, confidence=hit.rule.confidence, strength=hit.strength)
+            ]
+    # A name that says credential over a URL or a connection string: the credential is the part of it that is one.
+    return parts if is_structured(value) and whole.rule == "credential-by-name" else [whole]
+
+
+def _syntax(slot: Slot, lined: bool) -> Syntax:
+    """What kind of text a value is: a file by its name, else settings when it has lines, else words of a command."""
+    if slot.place == "arg":
+        return Syntax.SHELL
+    if not lined:
+        return Syntax.SHELL
+    named = syntax_of(slot.key) if "." in slot.key else Syntax.SETTINGS
+    return Syntax.SETTINGS if named is Syntax.PROSE and slot.place == "secret" else named
+
+
+def _verdict(hit: Hit, value: bytes) -> Verdict:
+    part = None if hit.span == Span(0, len(value)) else hit.span
+    return Verdict(hit.rule.id, hit.kind, hit.strength, hit.rule.confidence, part)
+
+
+def _finding(slot: Slot, verdict: Verdict, raw: bytes, lines: Lines, source: str) -> Finding:
+    value = slot.value
+    span = slot.span
+    if verdict.part is not None:
+        part = verdict.part
+        value = Plaintext(slot.value.reveal()[part.start : part.end])
+        try:
+            found = locate(slot.encoding, raw[slot.span.start : slot.span.end], part)
+        except Undecodable:
+            found = None
+        if found is not None:
+            span = Span(slot.span.start + found.start, slot.span.start + found.end)
+    place = locate_in(lines, slot.path, source, span)
+    return Finding(
+        rule=verdict.rule,
+        kind=verdict.kind,
+        strength=verdict.strength,
+        confidence=verdict.confidence,
+        location=replace(place, pointer=slot.pointer, key=slot.key, platform=slot.platform),
+        value=value,
+        encoding=tuple(name.partition(":")[0] for name in slot.encoding if name.partition(":")[0] not in SYNTAX),
+        references=slot.targets,
+        reason="" if slot.targets else slot.reason,
+        slot=slot,
+        part=verdict.part,
+    )
