@@ -6,9 +6,10 @@ Words are those of `docs/design.md`. Everything is frozen; a value stands only i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from rewriters import Plaintext, Slot, Span
+if TYPE_CHECKING:
+    from rewriters import Plaintext, Slot, Span
 
 Strength = Literal["strong", "weak", "placeholder"]
 """`strong`; `weak`: a real but guessable credential (`postgres`); `placeholder`: `changeme` and its kind, which is

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rewriters import Slot
-from rewriters.fetch import NAMES
 from secretscan.errors import UsageError
 from secretscan.events import Cancellation, Listener, Progress, silent
 from secretscan.model import Finding, Unscanned
+
+if TYPE_CHECKING:
+    from rewriters import Slot
 
 MAX_SCRIPT = 1024 * 1024
 
@@ -83,6 +85,7 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
             unscanned.append(item)
             continue
         if detector is None:
+            from rewriters.fetch import NAMES
             from secretscan.detect.scan import Detector
 
             detector = Detector()

@@ -83,7 +83,8 @@ def test_crlf_and_byte_order_mark_are_no_hindrance(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "compose.yaml").write_bytes(
-        b"\xef\xbb\xbfservices:\r\n  db:\r\n    image: postgres\r\n    environment:\r\n      POSTGRES_PASSWORD: Zt81mwQx55Lk\r\n"
+        b"\xef\xbb\xbfservices:\r\n  db:\r\n    image: postgres\r\n"
+        b"    environment:\r\n      POSTGRES_PASSWORD: Zt81mwQx55Lk\r\n"
     )
     assert secretscan(tmp_path, "scan", "a").returncode == 1
 
