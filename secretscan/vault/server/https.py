@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, connection: Connection, front: Front) -> None:
         self._front = front
-        super().__init__(connection.socket, (front.__class__.__name__, 0), cast(Any, None))
+        super().__init__(connection.socket, ("127.0.0.1", 0), cast(Any, None))
 
     def log_message(self, *args: object) -> None:
         """Nothing is logged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,7 @@ _HOST: Final = "127.0.0.1"
 _CONNECTIONS: Final = 256
 """More than these at once are closed unanswered. The SDK's pool opened 137 with 32 threads."""
 _PATIENCE: Final = 5.0
+_BREATH: Final = 0.05
 
 
 class Connection:
@@ -70,7 +72,10 @@ class Listener:
             try:
                 channel, _ = self._socket.accept()
             except OSError:
-                return
+                if self._closing:
+                    return
+                time.sleep(_BREATH)  # out of file descriptors, most likely: let some connections end
+                continue
             with self._lock:
                 if self._closing or len(self._open) >= _CONNECTIONS:
                     channel.close()

@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
+
+from secretscan.errors import ConfigurationError
 
 from .embedded import EmbeddedVault
 from .faults import Faults
@@ -20,8 +23,8 @@ from .records import VaultSettings
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class DescriptorTakenError(Exception):
-    """Another server that is still running has written this descriptor."""
+class DescriptorTakenError(ConfigurationError):
+    """The descriptor's place is taken: by a server that still runs, or by a file that is no descriptor."""
 
 
 def serve(
@@ -105,26 +108,41 @@ def _remove_own(path: Path, written: bytes) -> None:
 def _clear_stale(path: Path, ca_path: Path) -> None:
     """Make room where a server was killed. One that still runs keeps its descriptor."""
     try:
-        pid = json.loads(path.read_bytes())["pid"]
+        found = json.loads(path.read_bytes())
     except FileNotFoundError:
-        pid = None
-    except (ValueError, KeyError, TypeError):
-        raise DescriptorTakenError(f"{path} exists and is no descriptor of an embedded vault: name another") from None
-    if isinstance(pid, int) and _alive(pid):
-        raise DescriptorTakenError(
-            f"{path} belongs to a server that still runs (process {pid}): stop it or name another"
-        )
+        found = None
+    except (ValueError, RecursionError):
+        found = {}
+    match found:
+        case None:
+            pass
+        case {"pid": int(pid), "proxy": str(proxy)}:
+            # Not by the process id: it may belong to another program by now, or to this one after a restart.
+            if _answers(proxy):
+                raise DescriptorTakenError(
+                    "another embedded vault is running",
+                    where=str(path),
+                    why=f"process {pid} wrote this descriptor and still answers",
+                    next_step="end it, or name another descriptor",
+                )
+        case _:
+            raise DescriptorTakenError(
+                "this file is no descriptor of an embedded vault, so it is left alone",
+                where=str(path),
+                next_step="name another descriptor",
+            )
     path.unlink(missing_ok=True)
     ca_path.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _answers(proxy: str) -> bool:
+    port = proxy.rpartition(":")[2]
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16):
         return False
-    except (PermissionError, OverflowError):
-        return True
+    try:
+        socket.create_connection(("127.0.0.1", int(port)), timeout=1.0).close()
+    except OSError:
+        return False
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -48,7 +49,7 @@ def test_a_server_of_its_own_until_a_signal(tmp_path: Path, ending: signal.Signa
                 connection_verify=told["ca_file"],
             ) as sdk:
                 assert sdk.set_secret("a", "made-up-value").value == "made-up-value"
-            with pytest.raises(DescriptorTakenError, match=f"process {process.pid}"):
+            with pytest.raises(DescriptorTakenError, match=f"process {process.pid} wrote this descriptor"):
                 serve(str(path), say=pytest.fail)
             process.send_signal(ending)
             out, err = process.communicate(timeout=10)
@@ -64,9 +65,9 @@ def test_a_server_of_its_own_until_a_signal(tmp_path: Path, ending: signal.Signa
 
 def test_a_killed_servers_descriptor_is_replaced(tmp_path: Path) -> None:
     path, stop, said = tmp_path / "vault.json", threading.Event(), list[str]()
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    path.write_text(json.dumps({"pid": gone.pid}))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    path.write_text(json.dumps({"pid": os.getpid(), "proxy": f"http://127.0.0.1:{port}"}))
     path.with_name("vault.json.ca.pem").write_text("old")
 
     def say(line: str) -> None:
@@ -79,7 +80,7 @@ def test_a_killed_servers_descriptor_is_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["not json", "[]", "{}", '"pid"'])
+@pytest.mark.parametrize("content", ["not json", "[]", "{}", '"pid"', '{"pid": 1, "proxy": 1}', "[" * 100_000])
 def test_a_file_that_is_no_descriptor_is_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(content)
