@@ -1,9 +1,7 @@
 """A key vault's secrets, through the unmodified SDK: safe to repeat, paced, and in typed facts.
 
 The service has no conditional write, and each write makes a version: so a write whose answer was lost is looked for
-before it is sent again, and the SDK's own repeating is off (`secretscan.vault.sending` does it). The API version is
-pinned, as the SDK's default moves. Redirects are not followed: a value goes to the host that the user named or nowhere.
-The SDK's logging of bodies is never switched on: it would write values and tokens.
+before it is sent again, and the SDK's own repeating is off (`secretscan.vault.sending` does it).
 """
 
 from __future__ import annotations
@@ -18,19 +16,19 @@ from uuid import uuid4
 from rewriters import Plaintext, Reference
 from secretscan.errors import SecretNotFound, UsageError, VaultConflict, VaultRefused
 from secretscan.events import Cancellation, Listener, Noted, silent
+from secretscan.vault.answers import Answer, Place, answer, not_a_vault
 from secretscan.vault.facts import Absent, Deleted, Disabled, Held, State, Stored, Version
-from secretscan.vault.failures import Answer, Place, answer, not_a_vault, unsure
+from secretscan.vault.failures import unsure
 from secretscan.vault.identity import Identity, Witness
-from secretscan.vault.limits import check_labels, legal_name, refuse_unless_free, unstorable
+from secretscan.vault.limits import check_labels, legal_name, refuse_if_expired, refuse_unless_free, unstorable
 from secretscan.vault.pacing import CLOCK, READS, WRITES, Clock, Rate
+from secretscan.vault.sdk import secret_client
 from secretscan.vault.sending import Failed, Sender
 
 if TYPE_CHECKING:
-    from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
+    from azure.keyvault.secrets import KeyVaultSecret, SecretProperties
 
-__all__ = ["API_VERSION", "Vault"]
-
-API_VERSION = "7.6"
+__all__ = ["Vault"]
 
 _PAGES = 40_000
 """Pages of a list that are read: a million names at the service's 25 a page."""
@@ -72,7 +70,7 @@ class Vault:
         self._sender = Sender(writes, reads, clock, cancellation, listener)
         self._witness = Witness(credential)
         self._writing = tuple(threading.Lock() for _ in range(64))
-        self._client = _sdk_client(url, self._witness, verify_challenge, proxy, ca_file, use_environment)
+        self._client = secret_client(url, self._witness, verify_challenge, proxy, ca_file, use_environment)
 
     def __enter__(self) -> Self:
         return self
@@ -171,9 +169,10 @@ class Vault:
         if reason := unstorable(value):
             raise VaultRefused("the vault cannot hold this value", where=str(place), why=reason)
         with self._alone(name):
-            before = self.current(name)
+            before = self._look(name)  # a deleted secret of the name shows in the answer to the write
             if isinstance(before, Held) and before.value == value:
-                return _adopted(before, place)
+                refuse_if_expired(before, place)
+                return Stored(before.reference, "adopted", before.tags)
             refuse_unless_free(before, place, replace)
             return self._written(before, value, place, tags, content_type, replace)
 
@@ -321,7 +320,7 @@ class Vault:
         while isinstance(result := self._sender.once(write, self._sender.writes), Failed):
             self._sender.wait_out(result.error, effort, self._sender.writes)
             if unsure(result.error):
-                now = self.current(place.name)
+                now = self._look(place.name)
                 if isinstance(now, Held) and now.version != was:
                     if now.value == value:
                         return Stored(now.reference, "created", now.tags)
@@ -333,7 +332,7 @@ class Vault:
         """Reads back what was written; it also has to be the current version, which is what workloads will get."""
         for wait in (0.0, 1.0, 2.0, 4.0):
             self._sender.reads.wait(wait)
-            now = self.current(place.name)
+            now = self._look(place.name)
             if not isinstance(now, Held):
                 continue
             if now.version == written.version:
@@ -365,43 +364,6 @@ class Vault:
         """Keeps two threads of ours from writing one name at once."""
         with self._writing[hash(name.lower()) % len(self._writing)]:
             yield
-
-
-def _sdk_client(
-    url: str, credential: Witness, verify_challenge: bool, proxy: str, ca_file: str, use_environment: bool
-) -> SecretClient:
-    from azure.keyvault.secrets import SecretClient
-
-    options: dict[str, Any] = {}
-    if proxy:
-        options["proxies"] = {"https": proxy}
-    if ca_file:
-        options["connection_verify"] = ca_file
-    return SecretClient(
-        url,
-        credential,
-        api_version=API_VERSION,
-        verify_challenge_resource=verify_challenge,
-        logging_enable=False,
-        permit_redirects=False,
-        retry_total=0,
-        connection_timeout=10,
-        read_timeout=30,
-        use_env_settings=use_environment,
-        **options,
-    )
-
-
-def _adopted(held: Held, place: Place) -> Stored:
-    if held.expires is not None and held.expires <= datetime.now(UTC):
-        raise VaultConflict(
-            "the vault holds the value already, but it has expired there",
-            where=str(place),
-            why=f"it expired at {held.expires:%Y-%m-%d %H:%M} UTC, which some consumers heed",
-            next_step="give it a new date: az keyvault secret set-attributes "
-            f"--vault-name {place.vault_name} --name {place.name} --expires DATE",
-        )
-    return Stored(held.reference, "adopted", held.tags)
 
 
 def _is_missing(said: Answer) -> bool:

@@ -1,9 +1,7 @@
 """What the vault, the sign-in or the network says when it says no, in words that lead on.
 
-Decided by the inner error code first and by the text only where the service has no code for it. The service's text is
-never shown, since it may quote what was sent; single facts are taken out of it by narrow patterns: the caller's object
-id, the client address, the action, the vault's resource id. Sources: recorded answers of the service, and the Key Vault
-articles on error codes, private links and RBAC.
+No text of the other side is shown, since it may quote what was sent: only codes, and what they are known to mean.
+Sources: recorded answers of the service, and the articles on Key Vault's and Microsoft Entra ID's error codes.
 """
 
 from __future__ import annotations
@@ -12,8 +10,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from secretscan.errors import (
     ConfigurationError,
@@ -24,28 +20,12 @@ from secretscan.errors import (
     VaultThrottled,
     VaultUnreachable,
 )
+from secretscan.vault.answers import Action, Answer, Place, answer, not_a_vault
+from secretscan.vault.denials import forbidden
 
-if TYPE_CHECKING:
-    from azure.core.exceptions import HttpResponseError
+__all__ = ["explain", "hopeless", "unsure"]
 
-__all__ = ["Action", "Answer", "Place", "answer", "explain", "hopeless", "not_a_vault", "unsure"]
-
-Action = Literal["get", "set", "list", "delete", "recover"]
-
-_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_OBJECT = re.compile(rf"\boid=({_GUID})\b")
-_ADDRESS = re.compile(r"Client address: ?([0-9a-fA-F.:]{3,45}?)(?=[\s,;.]*(?:\s|$))")
-_SCOPE = re.compile(
-    rf"(/subscriptions/{_GUID}/resourcegroups/[\w.()-]{{1,90}}/providers/Microsoft\.KeyVault/vaults/[0-9a-z-]{{3,24}})"
-    r"(?=[/'\s]|$)",
-    re.IGNORECASE,
-)
-_DENY = re.compile(rf"DenyAssignmentId: ?'?({_GUID}|[^\s']*{_GUID})'?|DeniedByDenyAssignment", re.IGNORECASE)
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _ENTRA = re.compile(r"\bAADSTS(\d{5,7})\b")
-
-_READER = "Key Vault Secrets User"
-_OFFICER = "Key Vault Secrets Officer"
 
 _ENTRA_CODES = {
     "50034": "the account does not exist in this tenant",
@@ -74,58 +54,6 @@ _SIGN_IN = {
     "default": "run `az login`, or choose one way to sign in with --auth",
     "local": "start the embedded vault again with `secretscan vault serve`",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a request was about: the vault, how one signed in to it, and the secret's name, if it was about one."""
-
-    vault_url: str
-    auth: str = "default"
-    name: str = ""
-
-    @property
-    def host(self) -> str:
-        return self.vault_url.removeprefix("https://")
-
-    @property
-    def vault_name(self) -> str:
-        return self.host.split(".", 1)[0].split(":", 1)[0]
-
-    def __str__(self) -> str:
-        return f"{self.name} in {self.vault_url}" if self.name else self.vault_url
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The parts of an error answer that decisions rest on. `text` is for looking into, never for showing."""
-
-    status: int
-    code: str
-    inner: str
-    text: str
-    retry_after: float | None
-
-
-def answer(error: HttpResponseError) -> Answer:
-    """Takes an error answer apart. Codes that do not look like codes are left out."""
-    body = error.error
-    inner = getattr(body, "innererror", None)
-    code = str(getattr(body, "code", "") or "")
-    deeper = str(inner.get("code", "") or "") if isinstance(inner, dict) else ""
-    headers = getattr(error.response, "headers", {})
-    return Answer(
-        status=error.status_code or 0,
-        code=code if _CODE.fullmatch(code) else "",
-        inner=deeper if _CODE.fullmatch(deeper) else "",
-        text=str(getattr(body, "message", "") or "")[:4000],
-        retry_after=_seconds(headers.get("Retry-After", "")),
-    )
-
-
-def _seconds(header: str) -> float | None:
-    """`Retry-After` in seconds. As a date it would depend on our clock, and the pacer's own pause is as good."""
-    return float(header) if re.fullmatch(r"\d{1,5}", header.strip()) else None
 
 
 def unsure(error: Exception) -> bool:
@@ -179,15 +107,6 @@ def explain(error: Exception, place: Place, action: Action) -> SecretscanError:
             next_step="check the vault's URL; a real vault has the form https://NAME.vault.azure.net",
         )
     return not_a_vault(place)
-
-
-def not_a_vault(place: Place) -> SecretscanError:
-    """The error for an answer that no key vault gives: a captive portal, another service, a broken proxy."""
-    return VaultUnreachable(
-        "the server does not answer like a key vault",
-        where=str(place),
-        next_step=f"check the vault's URL, and that no proxy answers in its place: curl -sI {place.vault_url}/secrets",
-    )
 
 
 def _sign_in(error: Exception, place: Place) -> SecretscanError:
@@ -277,7 +196,7 @@ def _answered(said: Answer, place: Place, action: Action) -> SecretscanError:
             "--query properties.tenantId, then az login --tenant TENANT",
         )
     if said.status == 403:
-        return _forbidden(said, place, action)
+        return forbidden(said, place, action)
     if said.status == 404:
         if said.code == "SecretNotFound":
             return SecretNotFound("there is no such secret in the vault", where=str(place))
@@ -328,98 +247,4 @@ def _conflict(said: Answer, place: Place) -> SecretscanError:
         "another request changes the same secret",
         where=str(place),
         next_step="run the same command again when nobody else writes to it",
-    )
-
-
-_FIREWALL_HINT = (
-    "run from a network that the vault allows, or let its owner allow this one: "
-    "az keyvault network-rule add --name {vault} --ip-address {address}"
-)
-_PRIVATE_HINT = (
-    "run inside of the network that has the vault's private endpoint; there, {host} resolves to a private address"
-)
-
-
-def _forbidden(said: Answer, place: Place, action: Action) -> SecretscanError:
-    where = str(place)
-    text = said.text.lower()
-    if said.inner == "ForbiddenByFirewall" or "client address is not authorized" in text:
-        found = _ADDRESS.search(said.text)
-        return VaultRefused(
-            "the vault's firewall refuses this machine",
-            where=where,
-            why=f"the vault sees it as {found.group(1)}, which is not on its list"
-            if found
-            else "its address is not on the list",
-            next_step=_FIREWALL_HINT.format(vault=place.vault_name, address=found.group(1) if found else "ADDRESS"),
-        )
-    if "tcp connection" in text:
-        return VaultRefused(
-            "the vault refuses connections over this private link",
-            where=where,
-            why="the private endpoint that the name resolves to belongs to another vault",
-            next_step=_PRIVATE_HINT.format(host=place.host),
-        )
-    if said.inner == "ForbiddenByConnection" or "public network access is disabled" in text:
-        return VaultRefused(
-            "the vault refuses connections from the public network",
-            where=where,
-            why="public network access is disabled, and this connection does not come over a private endpoint",
-            next_step=_PRIVATE_HINT.format(host=place.host),
-        )
-    if said.inner == "SecretDisabled":
-        return VaultRefused(
-            "the secret is disabled",
-            where=where,
-            next_step="enable it if that is meant: az keyvault secret set-attributes "
-            f"--vault-name {place.vault_name} --name {place.name} --enabled true",
-        )
-    if said.inner.endswith("ManagedByKeyVault"):
-        return VaultRefused(
-            "the secret belongs to a certificate",
-            where=where,
-            why="Key Vault manages it together with the certificate of the same name",
-            next_step="choose another name",
-        )
-    caller = _OBJECT.search(said.text)
-    who = f"the identity {caller.group(1)}" if caller else "the signed-in identity"
-    object_id = caller.group(1) if caller else "OBJECT-ID"
-    if said.inner == "ForbiddenByRbac" or "not authorized to perform action" in text:
-        return _no_role(said, place, action, who, object_id)
-    if said.inner in {"AccessDenied", "ForbiddenByPolicy"}:
-        needed = "get list" if action in {"get", "list"} else f"get list {action}"
-        return VaultRefused(
-            f"{who} may not {action} secrets",
-            where=where,
-            why="the vault's access policy does not grant the permission",
-            next_step=f"let the vault's owner grant it: az keyvault set-policy --name {place.vault_name} "
-            f"--object-id {object_id} --secret-permissions {needed}",
-        )
-    codes = f"403 {said.code} {said.inner}".strip()
-    return VaultRefused(
-        f"the vault does not let {who} {action} secrets",
-        where=where,
-        why=f"it answered {codes}, for a reason that it does not put into a known code",
-        next_step=f"ask the vault's owner to look into its logs: az keyvault show --name {place.vault_name}",
-    )
-
-
-def _no_role(said: Answer, place: Place, action: Action, who: str, object_id: str) -> SecretscanError:
-    where = str(place)
-    if _DENY.search(said.text):
-        return VaultRefused(
-            f"a deny assignment keeps {who} from the vault's secrets",
-            where=where,
-            why="it overrides every role, so that another role does not help",
-            next_step="ask the vault's owner to look at the deny assignments in its access control",
-        )
-    role = _READER if action in {"get", "list"} else _OFFICER
-    scope = _SCOPE.search(said.text)
-    vault_id = scope.group(1) if scope else f"$(az keyvault show --name {place.vault_name} --query id --output tsv)"
-    return VaultRefused(
-        f"{who} has no role that lets it {action} secrets",
-        where=where,
-        why="no role assignment on the vault allows it; a new one takes some minutes to act",
-        next_step=f'let the vault\'s owner assign it: az role assignment create --role "{role}" '
-        f"--assignee {object_id} --scope {vault_id}",
     )

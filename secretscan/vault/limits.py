@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from rewriters import Plaintext
 from secretscan.errors import UsageError, VaultConflict
+from secretscan.vault.answers import Place
 from secretscan.vault.facts import Absent, Deleted, Disabled, Held, State
-from secretscan.vault.failures import Place
 
-__all__ = ["LARGEST_VALUE", "check_labels", "legal_name", "refuse_unless_free", "unstorable"]
+__all__ = ["LARGEST_VALUE", "check_labels", "legal_name", "refuse_if_expired", "refuse_unless_free", "unstorable"]
 
 LARGEST_VALUE = 25_600
 """Bytes of UTF-8: 25 KB, and the number is that of the service's own error text."""
@@ -91,3 +92,15 @@ def refuse_unless_free(found: State, place: Place, replace: bool) -> None:
         why="writing would change what its present users get",
         next_step=f"choose another name, or see whose it is: az keyvault secret list-versions {command}",
     )
+
+
+def refuse_if_expired(held: Held, place: Place) -> None:
+    """Raises `VaultConflict` if the value that could be adopted has expired in the vault."""
+    if held.expires is not None and held.expires <= datetime.now(UTC):
+        raise VaultConflict(
+            "the vault holds the value already, but it has expired there",
+            where=str(place),
+            why=f"it expired at {held.expires:%Y-%m-%d %H:%M} UTC, which some consumers heed",
+            next_step="give it a new date: az keyvault secret set-attributes "
+            f"--vault-name {place.vault_name} --name {place.name} --expires DATE",
+        )

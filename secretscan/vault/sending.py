@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from secretscan.errors import VaultUnreachable
 from secretscan.events import Cancellation, Listener, Noted
-from secretscan.vault.failures import Action, Place, answer, explain, hopeless, unsure
+from secretscan.vault.answers import Action, Place, answer
+from secretscan.vault.failures import explain, hopeless, unsure
 from secretscan.vault.pacing import Clock, Pacer, Rate
 
 __all__ = ["DELETION_PATIENCE", "POLL", "THROTTLE_PATIENCE", "TRIES", "Effort", "Failed", "Sender"]

@@ -15,8 +15,10 @@ from azure.identity import AzureCliCredential, EnvironmentCredential
 
 from rewriters import Plaintext
 from secretscan.errors import ConfigurationError, SecretscanError, VaultRefused, VaultUnreachable
+from secretscan.vault.answers import Answer, Place
 from secretscan.vault.client import Vault
-from secretscan.vault.failures import Answer, Place, _forbidden, explain
+from secretscan.vault.denials import forbidden
+from secretscan.vault.failures import explain
 from secretscan.vault.server import Denial, Deny, EmbeddedVault, Faults, Operation
 from secretscan.vault.server.tls import make_identity
 
@@ -80,18 +82,18 @@ def test_the_role_hint_names_caller_and_scope_and_nothing_else_of_the_text():
         f"Caller is not authorized to perform action on resource.\r\nCaller: appid=x;oid={GUID};iss=y\r\n"
         f"Resource: '{scope}/secrets/shop-key'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\n$(reboot)"
     )
-    error = _forbidden(Answer(403, "Forbidden", "ForbiddenByRbac", text, None), PLACE, "set")
+    error = forbidden(Answer(403, "Forbidden", "ForbiddenByRbac", text, None), PLACE, "set")
     assert error.what == f"the identity {GUID} has no role that lets it set secrets"
-    assert error.next_step.endswith(f"--assignee {GUID} --scope {scope}")
+    assert error.next_step.endswith(f'--assignee {GUID} --scope "{scope}"')
     assert "reboot" not in "".join(error.lines())
     denied = text.replace("DenyAssignmentId: null", f"DenyAssignmentId: '{GUID}'")
-    error = _forbidden(Answer(403, "Forbidden", "ForbiddenByRbac", denied, None), PLACE, "set")
+    error = forbidden(Answer(403, "Forbidden", "ForbiddenByRbac", denied, None), PLACE, "set")
     assert "deny assignment" in error.what
 
 
 def test_an_unknown_refusal_shows_codes_but_not_the_text():
     answer = Answer(403, "Forbidden", "SomethingNew", f"about {VALUE.reveal().decode()}", None)
-    error = _forbidden(answer, PLACE, "set")
+    error = forbidden(answer, PLACE, "set")
     assert "403 Forbidden SomethingNew" in error.why
     assert VALUE.reveal().decode() not in "".join(error.lines())
 
@@ -182,7 +184,7 @@ def portal(status: int, folder):
             thread.join()
 
 
-@pytest.mark.parametrize("status", [200, 307, 404])
+@pytest.mark.parametrize("status", [200, 307, 403, 404])
 def test_what_does_not_answer_like_a_vault_gets_nothing(status, tmp_path, clock):
     with portal(status, tmp_path) as (server, url, ca_file):
         vault = Vault(url, Silent(), ca_file=ca_file, use_environment=False, clock=clock, verify_challenge=False)
