@@ -22,11 +22,13 @@ __all__ = ["Assigned", "Syntax", "at", "syntax_of"]
 class Syntax(Enum):
     """How a text writes values down.
 
-    `SETTINGS`: a line is a name and a value, which is in force as it stands. `SHELL`: commands. `CODE`: literals are
-    quoted, names alone are variables. `PROSE`: documents and generated files, where only a vendor's form counts.
+    `SETTINGS`: a line is a name and a value, which is in force as it stands. `PLAIN`: nobody knows; a line that gives
+    a value to a name in capitals is taken for a setting. `SHELL`: commands. `CODE`: literals are quoted, names alone
+    are variables. `PROSE`: documents and generated files, where only a vendor's form counts.
     """
 
     SETTINGS = "settings"
+    PLAIN = "plain"
     SHELL = "shell"
     CODE = "code"
     PROSE = "prose"
@@ -34,7 +36,7 @@ class Syntax(Enum):
 
 _SETTINGS = listed(
     """
-    env properties ini cfg conf cnf config yaml yml toml tfvars txt credentials secret secrets netrc npmrc pgpass
+    env properties ini cfg conf cnf config yaml yml toml tfvars credentials secret secrets netrc npmrc pgpass
     list
     """
 )
@@ -50,7 +52,7 @@ _PROSE = listed(
 _LOCK = re.compile(
     r"(?i)(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|yarn\.lock|poetry\.lock|pipfile\.lock|uv\.lock"
     r"|cargo\.lock|composer\.lock|go\.sum|gemfile\.lock|packages\.lock\.json|chart\.lock|[^/]*\.min\.(?:js|css)|changelog[^/]*"
-    r"|licen[sc]e[^/]*|notice[^/]*)$"
+    r"|licen[sc]e[^/]*|notice[^/]*|readme[^/]*|metadata|pkg-info|record|versions?|codeowners|authors)$"
 )
 _EXAMPLE = re.compile(
     r"(?i)(?:^|[._\-/])(?:example|examples|sample|samples|template|tmpl|tpl|dist|skeleton)(?:[._\-]|$)"
@@ -71,7 +73,9 @@ def syntax_of(path: str) -> Syntax:
         return Syntax.PROSE
     if extension in _SHELL:
         return Syntax.SHELL
-    return Syntax.SETTINGS if extension in _SETTINGS or not extension else Syntax.CODE
+    if extension in _SETTINGS or name.startswith("."):
+        return Syntax.SETTINGS
+    return Syntax.PLAIN if extension in ("", "txt") else Syntax.CODE
 
 
 def is_example(path: str) -> bool:
@@ -100,6 +104,8 @@ _VALUE = re.compile(
     (?: (?:[@bBrRuU]{0,2}) (?P<quote>\\?["'`]) (?P<quoted>(?:(?!(?P=quote))[^\r\n\x00]){1,1024}) (?P=quote)
       | (?P<bare>[^\s"'`\x00][^\r\n\x00]{0,1024}) )"""
 )
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.\-]*")
+_DEFAULT = re.compile(rb"-([^\s${}\"'`\x00]{1,200})\}")
 _TRAILING = re.compile(rb"\s+(?:#|//).*\Z|\s+\Z")
 _SHELL_END = re.compile(rb"[\s;&|<>()]|\\\Z|\\n")
 
@@ -121,10 +127,7 @@ def at(data: bytes | bytearray, end: int, syntax: Syntax, reach: int) -> Assigne
     said = meaning(key)
     if said is None:
         return None
-    match = _VALUE.match(data, end, min(len(data), end + reach))
-    if match is None:
-        return None
-    span = _span(match, syntax, own_line=_LEAD.match(lead) is not None)
+    span = _span(data, end, min(len(data), end + reach), syntax, lead)
     if span is None:
         return None
     raw = bytes(data[span.start : span.end])
@@ -139,20 +142,39 @@ def at(data: bytes | bytearray, end: int, syntax: Syntax, reach: int) -> Assigne
         return None
     if found != "strong" and (syntax is Syntax.CODE or commented):
         return None
-    if syntax is Syntax.CODE and (" " in text or (not shapes.looks_random(text) and said.kind != "password")):
+    if syntax is Syntax.PLAIN and not (key.isupper() and _LEAD.match(lead)):
         return None
+    if syntax is Syntax.CODE and not _literal_in_code(text, said.kind):
+        return None
+    if lead.endswith((b"(", b", ")) and text == key:
+        return None  # a keyword argument
     return Assigned(key, span, said.kind, found)
 
 
-def _span(match: re.Match[bytes], syntax: Syntax, *, own_line: bool) -> Span | None:
+def _literal_in_code(text: str, kind: Kind) -> bool:
+    """Whether a quoted text in code may be a credential: most are titles, names of fields and messages."""
+    if shapes.looks_random(text):
+        return True
+    return kind == "password" and " " not in text and not _IDENTIFIER.fullmatch(text)
+
+
+def _span(data: bytes | bytearray, end: int, stop: int, syntax: Syntax, lead: bytes) -> Span | None:
+    """Where the value stands that follows the sign, if it is a literal."""
+    if lead.endswith(b"${"):
+        default = _DEFAULT.match(data, end, stop)
+        return Span(*default.span(1)) if default is not None and syntax is not Syntax.CODE else None
+    match = _VALUE.match(data, end, stop)
+    if match is None:
+        return None
+    own_line = _LEAD.match(lead) is not None
     if match["quoted"] is not None:
         return Span(*match.span("quoted"))
     bare = match["bare"]
     if syntax is Syntax.CODE or bare[:1] in (b"{", b"[", b"|", b">", b"&", b"*", b"#", b"(", b"!"):
         return None
     if syntax is Syntax.SHELL or not own_line:
-        stop = _SHELL_END.search(bare)
-        bare = bare[: stop.start()] if stop else bare
+        cut = _SHELL_END.search(bare)
+        bare = bare[: cut.start()] if cut else bare
     else:
         bare = _TRAILING.sub(b"", bare)
     bare = bare.rstrip(b",;\"'`") if not own_line or bare.endswith((b'"', b"'", b",", b";")) else bare

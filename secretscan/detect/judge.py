@@ -51,6 +51,8 @@ def judge(key: str, place: Place, value: bytes) -> Verdict | None:
         return Verdict("private-key", "private-key", "strong", "high")
     if key.lower() in _DOCKER_CONFIG and place in ("secret", "registry"):
         return Verdict("registry-credential", "registry", "strong", "high") if '"auth' in text else None
+    if place == "arg" and text.startswith("-"):
+        return None  # an option, of which a value may be a part
     if "\n" in text.strip() or shapes.harmless(text):
         return None  # several lines, or plainly something else: the text rules look for what is in them
     said = meaning(key)

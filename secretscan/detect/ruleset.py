@@ -51,6 +51,8 @@ class Rule:
     """Whether the rule knows no vendor's form, so that its candidates are judged by their names and looks."""
     weak: bool = False
     """Whether a guessable value is believed, as in a connection string; elsewhere it would be an example."""
+    random: bool = False
+    """Whether the value has to look generated."""
     multiple: bool = False
     """Whether there may be several credentials in one window of a candidate."""
     examples: tuple[str, ...] = field(default=(), repr=False)

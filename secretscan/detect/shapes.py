@@ -46,6 +46,7 @@ _REFERENCE = re.compile(
     | (?:process\.env|os\.environ|os\.getenv|System\.getenv|ENV|env|getenv|secrets|vars?|local|data|module|config|
          parameters|variables|self|this|args|options|settings|params|values)[.\[(].*
     | [a-z_][\w.]*\(.*\)               # a call
+    | ['"]?\s*[,+&]\s*[a-z_]\w*[.(\[].*  # the next operand of a concatenation
     """
 )
 _INSIDE = re.compile(r"\$\{(?!\{)[^{}]*\}|\$\([^()\s][^()]*\)|\{\{.*?\}\}|`[^`]+`|%\([a-z_]\w*\)s", re.IGNORECASE)
@@ -108,6 +109,9 @@ _PUBLIC = re.compile(
     r"ssh-(?:rsa|dss|ed25519) |ecdsa-sha2-|-----BEGIN (?:PUBLIC|CERTIFICATE|RSA PUBLIC|SSH2 PUBLIC|X509)"
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
+_PATTERN = re.compile(
+    r"\(\?[:=!<P]|\[\^?[\w@]?-?[a-zA-Z0-9]-[a-zA-Z0-9]|\\\\?[dws](?![a-z])|\.\*|%[-.\d]*[sd]\b|\{:?[.\d]*[a-z]?\}"
+)
 
 
 def default_of(text: str) -> tuple[int, int] | None:
@@ -186,6 +190,7 @@ _TESTS = (
     ("public", lambda text: _PUBLIC.match(text) is not None),
     ("host", _is_host),
     ("prose", is_prose),
+    ("pattern", lambda text: _PATTERN.search(text) is not None),
 )
 
 

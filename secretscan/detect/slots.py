@@ -83,12 +83,9 @@ def _finding(slot: Slot, verdict: Verdict, raw: bytes, lines: Lines, source: str
     value = slot.value
     span = slot.span
     if verdict.part is not None:
-        part = verdict.part
-        value = Plaintext(slot.value.reveal()[part.start : part.end])
-        try:
-            found = locate(slot.encoding, raw[slot.span.start : slot.span.end], part)
-        except Undecodable:
-            found = None
+        whole = slot.value.reveal()
+        value = Plaintext(whole[verdict.part.start : verdict.part.end])
+        found = _locate(slot, whole, raw[slot.span.start : slot.span.end], verdict.part)
         if found is not None:
             span = Span(slot.span.start + found.start, slot.span.start + found.end)
     place = locate_in(lines, slot.path, source, span)
@@ -105,3 +102,22 @@ def _finding(slot: Slot, verdict: Verdict, raw: bytes, lines: Lines, source: str
         slot=slot,
         part=verdict.part,
     )
+
+
+def _locate(slot: Slot, value: bytes, literal: bytes, part: Span) -> Span | None:
+    """The bytes of the file that stand for a part of the value; nothing when the encoding does not let them be told.
+
+    Where a codec has no way back (a folded block), a part that stands in the file as it is, and as often, is found by
+    counting.
+    """
+    try:
+        found = locate(slot.encoding, literal, part)
+    except Undecodable:
+        return None
+    sought = value[part.start : part.end]
+    if found is not None or literal.count(sought) != value.count(sought):
+        return found
+    at = -1
+    for _ in range(value.count(sought, 0, part.start) + 1):
+        at = literal.find(sought, at + 1)
+    return Span(at, at + len(sought))

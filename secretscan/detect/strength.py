@@ -31,8 +31,8 @@ _GUESSED = re.compile(
 )
 _LEET = str.maketrans("@$0134579", "asoleastg")
 
-_ENOUGH_BITS = 36.0
-"""About what a password of eight random small letters has."""
+_ENOUGH_BITS = 40.0
+"""About what a password of eight random small letters and digits has."""
 
 
 def strength(text: str) -> Strength:

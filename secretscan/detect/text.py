@@ -162,6 +162,8 @@ def _judged(rule: Rule, raw: bytes, syntax: Syntax) -> Strength | None:
         return None
     if rule.generic and shapes.harmless(text):
         return None
+    if rule.random and not shapes.looks_random(text):
+        return None
     found = strength(text)
     if not rule.generic and not rule.weak:
         return "strong"
