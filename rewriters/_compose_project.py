@@ -1,0 +1,200 @@
+"""What surrounds a Compose file: the folder it is run in, its env files, the variables that are in use there.
+
+Sources: Compose specification, `env_file`, interpolation; Compose documentation, "Environment variables precedence".
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rewriters import fetch
+from rewriters._api import Files, Reference, Unreadable
+from rewriters._compose_interpolate import names
+from rewriters._dotenv_read import statements
+from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
+
+__all__ = ["EnvFile", "Variables", "claims", "env_files", "folder_of", "inside", "used_by"]
+
+_FILE = re.compile(r"(?:docker-)?compose(?:[._-][^/]*)?\.ya?ml\Z", re.IGNORECASE)
+_YAML = re.compile(r"\.ya?ml\Z", re.IGNORECASE)
+_SERVICES = re.compile(
+    rb"^services:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ ]+[\"']?[A-Za-z0-9._-]+[\"']?:", re.MULTILINE
+)
+_SERVICE = re.compile(rb"^ +(?:image|build|extends):", re.MULTILINE)
+_TOOLS = ("AZURE_", "BUILDKIT_", "COMPOSE_", "DOCKER_")
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Compose's own file names, and YAML whose services have an image or a build."""
+    if _FILE.match(path.rsplit("/", 1)[-1]):
+        return True
+    if not _YAML.search(path):
+        return False
+    match = _SERVICES.search(head)
+    return match is not None and _SERVICE.search(head, match.end()) is not None
+
+
+def folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def inside(folder: str, relative: str) -> str | None:
+    """That path from the root, or `None` when it leads out of it."""
+    if relative.startswith(("/", "~")) or "\\" in relative or "$" in relative:
+        return None
+    path = posixpath.normpath(posixpath.join(folder, relative))
+    if path == ".." or path.startswith("../"):
+        return None
+    return "" if path == "." else path
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """A file that services read variables from. `raw`: without substitution (`format: raw`)."""
+
+    path: str
+    raw: bool
+
+
+def _nodes(data: bytes) -> Iterator[Node]:
+    for document in documents(data):
+        todo: list[Node] = [document.root]
+        while todo:
+            node = todo.pop()
+            yield node
+            if isinstance(node, Map):
+                todo += [part for pair in node.pairs for part in pair]
+            elif isinstance(node, Seq):
+                todo += node.items
+
+
+def env_files(path: str, data: bytes) -> tuple[EnvFile, ...]:
+    """All env files that a Compose file names. Raises `Unreadable`."""
+    found: dict[EnvFile, None] = {}
+    for node in _nodes(data):
+        if not isinstance(node, Map):
+            continue
+        for key, value in node.pairs:
+            if not isinstance(key, Scalar) or key.text != "env_file":
+                continue
+            target = follow(value)
+            for item in map(follow, target.items) if isinstance(target, Seq) else (target,):
+                raw = False
+                if isinstance(item, Map):
+                    entries = item.entries()
+                    kind = entries.get("format", (None, None))[1]
+                    raw = isinstance(kind, Scalar) and kind.text == "raw"
+                    item = follow(entries["path"][1]) if "path" in entries else item
+                place = inside(folder_of(path), item.text) if isinstance(item, Scalar) else None
+                if place is not None:
+                    found[EnvFile(place, raw)] = None
+    return tuple(found)
+
+
+def used_by(data: bytes) -> set[str]:
+    """The variables that a Compose file reads from the environment of the command. Raises `Unreadable`."""
+    found: set[str] = set()
+    for node in _nodes(data):
+        if isinstance(node, Scalar):
+            if "$" in node.text:
+                found.update(names(node.text.encode("utf-8", "surrogatepass")))
+        elif isinstance(node, Map):
+            for key, value in node.pairs:
+                if isinstance(key, Scalar) and key.text in ("environment", "args"):
+                    found.update(_passed(follow(value)))
+    return found
+
+
+def _passed(node: Scalar | Map | Seq) -> Iterator[str]:
+    """Names without a value, which take it from outside; and that of a secret's `environment: NAME`."""
+    if isinstance(node, Scalar):
+        yield node.text
+    elif isinstance(node, Seq):
+        for item in map(follow, node.items):
+            if isinstance(item, Scalar) and "=" not in item.text:
+                yield item.text
+    else:
+        for key, value in node.pairs:
+            if isinstance(key, Scalar) and isinstance(value, Scalar) and not value.text and value.style == "plain":
+                yield key.text
+
+
+@dataclass(slots=True)
+class Variables:
+    """Gives each secret its variable in each folder: the one that the fetch script has, else a free name.
+
+    One for a rewrite; what it has given out is in `given`, and what people should know of it in `notes`.
+    """
+
+    files: Files
+    given: dict[tuple[str, str], Reference] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    _used: dict[str, set[str]] = field(default_factory=dict)
+    _known: dict[str, dict[str, Reference]] = field(default_factory=dict)
+
+    def known(self, folder: str) -> dict[str, Reference]:
+        """The variables of the folder's fetch script, and those given out."""
+        if folder not in self._known:
+            self._known[folder] = dict(fetch.variables(folder, self.files))
+        return self._known[folder]
+
+    def used(self, folder: str) -> set[str]:
+        """The variables that the folder's files give a meaning."""
+        if folder not in self._used:
+            found: set[str] = set()
+            for path, data in self.files.items():
+                if folder_of(path) != folder:
+                    continue
+                try:
+                    if claims(path, data[:4096]):
+                        found |= used_by(data)
+                        for other in env_files(path, data):
+                            found |= _substituted(self.files.get(other.path, b""))
+                    elif path.rsplit("/", 1)[-1] == ".env":
+                        found |= {statement.key for statement in statements(data)} | _substituted(data)
+                except Unreadable:
+                    continue
+            self._used[folder] = found
+        return self._used[folder]
+
+    def name(self, folder: str, reference: Reference, free: str = "") -> str:
+        """The variable for this secret. `free` may be taken although the files use it: its place is the secret's."""
+        known = self.known(folder)
+        for name, other in known.items():
+            if other == reference:
+                self.given[folder, name] = reference
+                return name
+        taken = self.used(folder) | known.keys() | fetch.RESERVED
+        wanted = reference.variable
+        name, number = wanted, 1
+        while (name in taken and name != free) or not fetch.is_variable(name) or name.startswith(_TOOLS):
+            name = f"VAULT_{wanted}" if number == 1 else f"VAULT_{wanted}_{number}"
+            number += 1
+        if name != wanted:
+            where = folder or "the root folder"
+            self.notes[f"In {where} the variable of {reference.name} is {name}: {wanted} has a meaning there."] = None
+        known[name] = reference
+        self.given[folder, name] = reference
+        return name
+
+    def take(self, folder: str, name: str, reference: Reference) -> bool:
+        """Take just this name; whether that is possible."""
+        known = self.known(folder)
+        if known.get(name, reference) != reference or name in fetch.RESERVED or not fetch.is_variable(name):
+            return False
+        if name.startswith(_TOOLS) or (name in self.used(folder) and name not in known):
+            return False
+        known[name] = reference
+        self.given[folder, name] = reference
+        return True
+
+    def script(self, folder: str) -> str:
+        """The fetch script's file name in this folder."""
+        return fetch.path_for(folder, self.files).rsplit("/", 1)[-1]
+
+
+def _substituted(data: bytes) -> set[str]:
+    return {name for line in data.split(b"\n") if b"$" in line for name in names(line)}

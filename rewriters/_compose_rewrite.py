@@ -1,0 +1,398 @@
+"""The edits that put references into one Compose file.
+
+Sources: Compose specification, interpolation, secrets, build; Compose documentation: a secret from the environment
+needs Compose 2.6, build secrets 2.5; Compose refuses such a secret in a `read_only` service.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Requirement, Span
+from rewriters._compose_images import file_variable
+from rewriters._compose_interpolate import required, substitutions, varies
+from rewriters._compose_layout import Entry, Layout, own, own_pair
+from rewriters._compose_project import Variables, folder_of, inside
+from rewriters._encode import decode, locate
+from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
+
+__all__ = ["FileRewrite"]
+
+_STACK = re.compile(r"(?:stack|swarm)", re.IGNORECASE)
+_COMMENT = re.compile(rb"[|>][0-9+-]*[ \t]+(#[^\r\n]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a service's own environment: the service, the pair's or item's scalar, and the variable's name."""
+
+    service: str
+    body: Map
+    environment: Map | Seq
+    scalar: Scalar
+    key_node: Scalar | None
+    key: str
+
+
+@dataclass(slots=True)
+class FileRewrite:
+    """One file's edits, refusals and fulfilled requirements."""
+
+    path: str
+    data: bytes
+    files: Files
+    variables: Variables
+    refusals: list[Refusal] = field(default_factory=list)
+    provided: dict[Requirement, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    _layouts: list[Layout] = field(default_factory=list)
+    _scalars: dict[int, tuple[Scalar, bool]] = field(default_factory=dict)
+    _entries: dict[int, _Entry] = field(default_factory=dict)
+    _services: dict[str, Map] = field(default_factory=dict)
+    _quoted: dict[int, Scalar] = field(default_factory=dict)
+    _taken: list[Span] = field(default_factory=list)
+    _set: set[tuple[str, str, Reference]] = field(default_factory=set)
+    _secrets: dict[str, str] = field(default_factory=dict)
+    _long: dict[int, tuple[Scalar, list[str], Scalar]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for document in documents(self.data):
+            self._layouts.append(Layout(self.path, self.data, document))
+            todo: list[tuple[Node, bool]] = [(document.root, False)]
+            while todo:
+                node, flow = todo.pop()
+                if isinstance(node, Scalar):
+                    self._scalars[node.literal.start] = (node, flow)
+                elif isinstance(node, Map):
+                    todo += [(part, flow or node.flow) for pair in node.pairs for part in pair]
+                elif isinstance(node, Seq):
+                    todo += [(item, flow or node.flow) for item in node.items]
+        if len(self._layouts) == 1:
+            self._read_services(self._layouts[0].document.root)
+
+    @property
+    def folder(self) -> str:
+        return folder_of(self.path)
+
+    def _read_services(self, root: Node) -> None:
+        pair = own_pair(root, "services") if isinstance(root, Map) else None
+        services = own(pair[1]) if pair else None
+        if not isinstance(services, Map) or services.flow:
+            return
+        for key, value in services.pairs:
+            body = own(value)
+            if not isinstance(key, Scalar) or not isinstance(body, Map) or body.flow:
+                continue
+            self._services[key.text] = body
+            found = own_pair(body, "environment")
+            environment = own(found[1]) if found else None
+            if isinstance(environment, Map):
+                for name, item in environment.pairs:
+                    scalar = own(item)
+                    if isinstance(name, Scalar) and isinstance(scalar, Scalar):
+                        entry = _Entry(key.text, body, environment, scalar, name, name.text)
+                        self._entries[scalar.literal.start] = entry
+            elif isinstance(environment, Seq):
+                for item in environment.items:
+                    scalar = own(item)
+                    if isinstance(scalar, Scalar):
+                        entry = _Entry(key.text, body, environment, scalar, None, scalar.text.partition("=")[0])
+                        self._entries[scalar.literal.start] = entry
+
+    # --- assignments -------------------------------------------------------------------------------------------------
+
+    def assign(self, item: Assignment) -> None:
+        """Carry out one assignment or refuse it."""
+        refused = self._assign(item)
+        if refused is not None:
+            self.refusals.append(Refusal(self.path, item.slot.pointer, *refused))
+
+    def _assign(self, item: Assignment) -> tuple[str, str] | None:
+        slot = item.slot
+        scalar, flow = self._scalar_of(slot.span)
+        if scalar is None or any(slot.span.touches(span) for span in self._taken):
+            return "this place was moved already, or is not in the file any more", "scan the file again"
+        if not slot.targets:
+            if slot.place == "build":
+                return (
+                    slot.reason,
+                    "list it below `build: secrets:` and mount it in the Dockerfile, then delete the argument",
+                )
+            return slot.reason, "do that, then move the value"
+        if b"\0" in slot.value.reveal():
+            return "an environment variable cannot hold a NUL byte", "mount it as a file that a fetch step writes"
+        raw = self.data[slot.span.start : slot.span.end]
+        text = decode(slot.encoding[:-1], raw)
+        span = slot.span
+        if item.part is None:
+            if varies(text):
+                return (
+                    "the value is put together from variables, only literal text can move",
+                    "move the default, or the literal part of the value",
+                )
+        else:
+            inner = locate(("dollar",), text, item.part)
+            found = locate(slot.encoding, raw, item.part)
+            if inner is None or found is None:
+                return "this part of the value has no bytes of its own", "write the value on one line, then move it"
+            if any(inner.touches(other.span) for other in substitutions(text)):
+                return "this part of the value is a variable", "move the default inside of it"
+            span = Span(span.start + found.start, span.start + found.end)
+        entry = self._entries.get(scalar.literal.start)
+        if item.part is None and entry is not None and self._as_file(item, entry, scalar):
+            self._taken.append(slot.span)
+            return None
+        name = self.variables.name(self.folder, item.reference)
+        reference = required(name, self.variables.script(self.folder))
+        self._taken.append(span)
+        self._put(scalar, flow, span, reference)
+        if entry is not None and item.part is None:
+            self._set.add((entry.service, entry.key, item.reference))
+        return None
+
+    def _scalar_of(self, span: Span) -> tuple[Scalar | None, bool]:
+        for scalar, flow in self._scalars.values():
+            if scalar.span.covers(span) and (len(span) or span.end == scalar.span.end):
+                return scalar, flow
+        return None, False
+
+    def _put(self, scalar: Scalar, flow: bool, span: Span, text: bytes) -> None:
+        """`text` in place of these bytes of the scalar, in its quoting."""
+        edits = self._layouts[0]
+        if scalar.style in ("literal", "folded") and span == scalar.span:
+            comment = _COMMENT.match(self.data, scalar.literal.start, scalar.span.start)
+            text += b" " + comment[1] if comment else b""
+            if self.data[scalar.literal.end - 1 : scalar.literal.end] == b"\n":
+                text += edits.eol
+            edits.replace(scalar.literal, text)
+        elif scalar.style == "plain" and flow:
+            if span == scalar.span:
+                edits.replace(span, b'"' + text + b'"')
+                return
+            edits.replace(span, text)
+            self._quoted[scalar.literal.start] = scalar
+        else:
+            edits.replace(span, text)
+
+    # --- files instead of variables ----------------------------------------------------------------------------------
+
+    def _as_file(self, item: Assignment, entry: _Entry, scalar: Scalar) -> bool:
+        """Hand the value over as a secret's file, where the image is known to read one."""
+        entries = entry.body.entries()
+        image = entries.get("image", (None, None))[1]
+        if not isinstance(image, Scalar) or "$" in image.text or scalar.style in ("literal", "folded"):
+            return False
+        name = file_variable(image.text, entry.key)
+        read_only = entries.get("read_only", (None, None))[1]
+        if not name or _STACK.search(self.path.rsplit("/", 1)[-1]):
+            return False
+        if isinstance(read_only, Scalar) and read_only.text.lower() not in ("false", "no", "off"):
+            return False
+        if item.slot.value.reveal().endswith((b"\n", b"\r")) or self._mentions(entry, name):
+            return False
+        layout = self._layouts[0]
+        if not layout.can_grow(entry.body, "secrets", (Seq,)) or item.slot.span.start != self._value_start(entry):
+            return False
+        variable = self.variables.name(self.folder, item.reference)
+        secret = self._secret(item.reference.name, variable)
+        if not secret:
+            return False
+        at = entry.key_node.span.end if entry.key_node is not None else item.slot.span.start - 1
+        layout.replace(Span(at, at), name[len(entry.key) :].encode())
+        layout.replace(item.slot.span, b"/run/secrets/" + secret.encode())
+        self._list_secret(entry, secret)
+        self.notes[f"{self.path}: a secret from the environment needs Docker Compose 2.6 or newer."] = None
+        self._set.add((entry.service, entry.key, item.reference))
+        return True
+
+    def _value_start(self, entry: _Entry) -> int:
+        if entry.key_node is not None:
+            return entry.scalar.span.start
+        return self.data.find(b"=", entry.scalar.span.start) + 1
+
+    def _mentions(self, entry: _Entry, name: str) -> bool:
+        """Whether the service speaks of the variable elsewhere (a health check that reads it), or has the file's."""
+        pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(entry.key)}(?![A-Za-z0-9_])")
+        mine = {id(entry.key_node), id(entry.scalar)}
+        todo: list[Node] = [entry.body]
+        seen: set[int] = set()
+        while todo:
+            node = follow(todo.pop())
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, Map):
+                todo += [part for pair in node.pairs for part in pair]
+            elif isinstance(node, Seq):
+                todo += node.items
+            elif id(node) not in mine and (pattern.search(node.text) or node.text.partition("=")[0] == name):
+                return True
+        return False
+
+    def _secret(self, wanted: str, variable: str) -> str:
+        """The top-level secret that reads this variable, made if need be; empty when the file has no room for it."""
+        layout = self._layouts[0]
+        root = layout.document.root
+        if not isinstance(root, Map) or not layout.can_grow(root, "secrets", (Map,)):
+            return ""
+        pair = own_pair(root, "secrets")
+        there = own(pair[1]) if pair else None
+        if isinstance(there, Map) and there.flow:
+            return ""
+        known = dict(self._secrets)
+        if isinstance(there, Map):
+            for key, value in there.entries().values():
+                source = follow(value)
+                found = source.get("environment") if isinstance(source, Map) else None
+                known[key.text] = found.text if isinstance(found, Scalar) else ""
+        name, number = wanted, 1
+        while known.get(name, variable) != variable:
+            number += 1
+            name = f"{wanted}-{number}"
+        if name not in known:
+            self._secrets[name] = variable
+            entry = Entry(f"{name}:".encode(), (f"environment: {variable}".encode(),))
+            layout.add(root, "secrets", entry, listed=False, below=root)
+        return name
+
+    def _list_secret(self, entry: _Entry, secret: str) -> None:
+        pair = own_pair(entry.body, "secrets")
+        node = own(pair[1]) if pair else None
+        listed = {item.text for item in node.items if isinstance(item, Scalar)} if isinstance(node, Seq) else set()
+        if secret not in listed:
+            below = entry.environment
+            self._layouts[0].add(entry.body, "secrets", Entry(secret.encode()), listed=True, below=below)
+
+    # --- what Dockerfiles need ---------------------------------------------------------------------------------------
+
+    def builders(self, dockerfile: str) -> dict[str, Map]:
+        """The services that build their image from this Dockerfile."""
+        found: dict[str, Map] = {}
+        for name, body in self._services.items():
+            build = body.entries().get("build", (None, None))[1]
+            context, file, inline = build, None, None
+            if isinstance(build, Map):
+                context, file, inline = build.get("context"), build.get("dockerfile"), build.get("dockerfile_inline")
+            text = context.text if isinstance(context, Scalar) else "." if isinstance(build, Map) else None
+            if text is None or inline is not None:
+                continue
+            folder = inside(self.folder, text)
+            named = file.text if isinstance(file, Scalar) else "Dockerfile"
+            if folder is not None and inside(folder, named) == dockerfile:
+                found[name] = body
+        return found
+
+    def require(self, need: Requirement) -> None:
+        """Fulfil a requirement in every service that builds from that Dockerfile, or in none."""
+        builders = self.builders(need.path)
+        if not builders:
+            return
+        fulfil = self._variable if need.kind == "runtime-variable" else self._build_secret
+        if fulfil(need, builders):
+            self.provided[need] = None
+        else:
+            self.notes[f"{self.path}: {need.name} could not be added for the image of {need.path}; set it by hand."] = (
+                None
+            )
+
+    def _variable(self, need: Requirement, builders: dict[str, Map]) -> bool:
+        layout = self._layouts[0]
+        missing: dict[str, Map] = {}
+        known = self.variables.known(self.folder)
+        for name, body in builders.items():
+            if (name, need.name, need.reference) in self._set:
+                continue
+            current = self._current(body, need.name)
+            if current is not None:
+                used = list(substitutions(current.encode()))
+                whole = len(used) == 1 and len(used[0].span) == len(current.encode())
+                if whole and known.get(used[0].name) == need.reference:
+                    continue
+                return False
+            if not layout.can_grow(body, "environment", (Map, Seq)):
+                return False
+            missing[name] = body
+        variable = self.variables.name(self.folder, need.reference)
+        reference = required(variable, self.variables.script(self.folder))
+        for name, body in missing.items():
+            pair = own_pair(body, "environment")
+            node = own(pair[1]) if pair else None
+            listed = isinstance(node, Seq)
+            flow = isinstance(node, Map | Seq) and node.flow
+            text = need.name.encode() + (b"=" if listed else b": ")
+            text += b'"' + reference + b'"' if flow and not listed else reference
+            below = own_pair(body, "build")
+            after = below[1] if below else body.pairs[-1][1]
+            layout.add(body, "environment", Entry(text, plain=False), listed=listed, below=after)
+            self._set.add((name, need.name, need.reference))
+        return True
+
+    @staticmethod
+    def _current(body: Map, name: str) -> str | None:
+        """The service's own value of a variable, an empty text for one that is handed through."""
+        environment = body.entries().get("environment", (None, None))[1]
+        if isinstance(environment, Map):
+            value = environment.get(name)
+            return None if value is None else value.text if isinstance(value, Scalar) else ""
+        if isinstance(environment, Seq):
+            for item in map(follow, environment.items):
+                if isinstance(item, Scalar) and item.text.partition("=")[0] == name:
+                    return item.text.partition("=")[2]
+        return None
+
+    def _build_secret(self, need: Requirement, builders: dict[str, Map]) -> bool:
+        layout = self._layouts[0]
+        for body in builders.values():
+            pair = own_pair(body, "build")
+            node = own(pair[1]) if pair else None
+            if isinstance(node, Map) and layout.can_grow(node, "secrets", (Seq,)):
+                continue
+            plain_line = pair is not None and isinstance(node, Scalar) and node.style in ("plain", "single", "double")
+            if not plain_line or layout.column(pair[0].start if pair else 0) is None:
+                return False
+        variable = self.variables.name(self.folder, need.reference)
+        secret = self._secret(need.name, variable)
+        if secret != need.name:
+            return False
+        for body in builders.values():
+            pair = own_pair(body, "build")
+            node = own(pair[1]) if pair else None
+            if isinstance(node, Map):
+                there = own_pair(node, "secrets")
+                seq = own(there[1]) if there else None
+                listed = (
+                    {item.text for item in seq.items if isinstance(item, Scalar)} if isinstance(seq, Seq) else set()
+                )
+                if secret not in listed:
+                    layout.add(node, "secrets", Entry(secret.encode()), listed=True, below=node)
+            elif pair is not None and isinstance(node, Scalar):
+                self._lengthen(pair[0], node, secret)
+        self.notes[f"{self.path}: a build secret from the environment needs Docker Compose 2.6 or newer."] = None
+        return True
+
+    def _lengthen(self, key: Scalar, context: Scalar, secret: str) -> None:
+        """`build: PATH` in its long form, with the secret."""
+        if context.literal.start in self._long:
+            self._long[context.literal.start][1].append(secret)
+        else:
+            self._long[context.literal.start] = (key, [secret], context)
+
+    # --- end ---------------------------------------------------------------------------------------------------------
+
+    def edits(self) -> list[Edit]:
+        """All edits of the file."""
+        if not self._layouts:
+            return []
+        layout = self._layouts[0]
+        for key, secrets, context in self._long.values():
+            pad = b" " * ((layout.column(key.start) or 0) + layout.step())
+            colon = self.data.find(b":", key.end) + 1
+            head = layout.eol + pad + b"context: "
+            layout.replace(Span(colon, context.literal.start), head)
+            deeper = pad + b" " * layout.step()
+            layout.first(context.end, [pad + b"secrets:", *(deeper + b"- " + secret.encode() for secret in secrets)])
+        for scalar in self._quoted.values():
+            layout.replace(Span(scalar.literal.start, scalar.literal.start), b'"')
+            layout.replace(Span(scalar.literal.end, scalar.literal.end), b'"')
+        return layout.flush()

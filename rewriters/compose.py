@@ -1,0 +1,61 @@
+"""Docker Compose files.
+Compose specification: https://github.com/compose-spec/compose-spec (spec.md, 12-interpolation.md, 09-secrets.md)
+
+Compose knows no vault. A reference is a variable of the environment in which Compose is run, `${NAME:?...}`, set by
+the folder's fetch script; where an image is known to read `NAME_FILE`, it is a secret that Compose mounts as a file.
+"""
+
+from __future__ import annotations
+
+from rewriters._api import Delivery, Files, Lookup, Request, Requirement, Rewrite, Slot, Unreadable, Variable
+from rewriters._compose_effective import deliveries
+from rewriters._compose_project import Variables, claims
+from rewriters._compose_rewrite import FileRewrite
+from rewriters._compose_slots import find
+
+__all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
+
+NAME = "compose"
+
+
+def slots(path: str, data: bytes) -> tuple[Slot, ...]:
+    return find(NAME, path, data)
+
+
+def rewrite(request: Request) -> Rewrite:
+    variables = Variables(request.files)
+    assigned = {item.slot.path for item in request.assignments}
+    work: list[FileRewrite] = []
+    for path, data in sorted(request.files.items()):
+        if path not in assigned and not (request.requirements and claims(path, data[:4096])):
+            continue
+        try:
+            one = FileRewrite(path, data, request.files, variables)
+        except Unreadable:
+            if path in assigned:
+                raise
+            continue
+        for item in sorted(request.assignments, key=lambda item: (item.slot.span, item.part is not None)):
+            if item.slot.path == path:
+                one.assign(item)
+        for need in request.requirements:
+            one.require(need)
+        work.append(one)
+    provided: dict[Requirement, None] = {}
+    for need in request.requirements:
+        concerned = [one for one in work if one.builders(need.path)]
+        if concerned and all(need in one.provided for one in concerned):
+            provided[need] = None
+    given = [Variable(folder, name, reference) for (folder, name), reference in variables.given.items()]
+    notes = dict.fromkeys(note for one in work for note in one.notes)
+    return Rewrite(
+        edits=tuple(edit for one in work for edit in one.edits()),
+        refusals=tuple(refusal for one in work for refusal in one.refusals),
+        provides=tuple(provided),
+        variables=tuple(sorted(given)),
+        notes=(*notes, *variables.notes),
+    )
+
+
+def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
+    return deliveries(files, lookup, lambda path, data: claims(path, data[:4096]))

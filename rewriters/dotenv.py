@@ -1,0 +1,291 @@
+"""Files of environment variables, `KEY=value` line by line.
+Compose documentation, "Use environment variables" (env file syntax): https://docs.docker.com/compose/how-tos/environment-variables/
+
+What becomes of a value depends on who reads the file. Compose substitutes variables in `.env` and in env files, so
+there the value becomes `${NAME:?...}`. Other readers do not all do so: there the line becomes a comment, and the
+variable keeps its name and is set by the fetch script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rewriters import fetch
+from rewriters._api import (
+    Address,
+    Assignment,
+    Delivery,
+    Edit,
+    Files,
+    Lookup,
+    Refusal,
+    Request,
+    Rewrite,
+    Slot,
+    Span,
+    Unreadable,
+    Variable,
+)
+from rewriters._compose_interpolate import required, varies
+from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
+from rewriters._compose_project import claims as compose_claims
+from rewriters._dotenv_kustomize import generated
+from rewriters._dotenv_read import Statement, statements, text_of, unescaped, values
+from rewriters._encode import locate
+from rewriters.plaintext import Plaintext
+
+__all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
+
+NAME = "dotenv"
+TARGETS = ("interpolation", "fetch-script")
+
+_FILE = re.compile(r"(?:\.env(?:\..+)?|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE)
+_OTHER = re.compile(
+    r"\.(?:sh|bash|zsh|ksh|fish|ps1|bat|cmd|py|rb|js|mjs|cjs|ts|mts|d|go|rs|php|java|c|h|cs|json|ya?ml|toml|xml|html?|"
+    r"css|md|rst|j2|tpl|tmpl|erb|gpg|asc|age|enc|zip|gz|tgz|png|jpe?g)\Z",
+    re.IGNORECASE,
+)
+_MOVED = "# {key} is read from the vault by {script} (secret {name})"
+_COMMENT = re.compile(rb"^[ \t]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE)
+
+
+def claims(path: str, head: bytes) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    if not _FILE.match(name) or _OTHER.search(name) or name.lower() == ".envrc":
+        return False
+    return not head.startswith(b"#!")
+
+
+def slots(path: str, data: bytes) -> tuple[Slot, ...]:
+    found: list[Slot] = []
+    count: dict[str, int] = {}
+    for statement in statements(data):
+        count[statement.key] = count.get(statement.key, 0) + 1
+        many = count[statement.key]
+        pointer = statement.key if many == 1 else f"{statement.key}~{many}"
+        reason = statement.odd
+        found.append(
+            Slot(
+                NAME,
+                path,
+                pointer,
+                statement.key,
+                Plaintext(text_of(data, statement)),
+                statement.span,
+                statement.literal,
+                statement.encoding,
+                "env",
+                () if reason else TARGETS,
+                reason,
+            )
+        )
+    return tuple(found)
+
+
+# --- who reads the file ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """Who reads a file: folders of the Compose files that name it as an env file, whether one reads it raw, whether
+    Compose files beside it take their variables from it (and which), and the kustomization that packs it."""
+
+    folders: tuple[str, ...]
+    raw: bool
+    beside: frozenset[str]
+    kustomization: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """What one Compose file says of files of variables."""
+
+    path: str
+    files: tuple[EnvFile, ...]
+    used: frozenset[str]
+
+
+def _composed(files: Files) -> tuple[_Composed, ...]:
+    found: list[_Composed] = []
+    for path, data in sorted(files.items()):
+        if compose_claims(path, data[:4096]):
+            try:
+                found.append(_Composed(path, env_files(path, data), frozenset(used_by(data))))
+            except Unreadable:
+                continue
+    return tuple(found)
+
+
+def _readers(path: str, files: Files, composed: tuple[_Composed, ...]) -> _Readers:
+    folders: dict[str, None] = {}
+    raw = False
+    beside: set[str] = set()
+    for other in composed:
+        for named in other.files:
+            if named.path == path:
+                raw = raw or named.raw
+                folders[folder_of(other.path)] = None
+        if path.rsplit("/", 1)[-1] == ".env" and folder_of(other.path) == folder_of(path):
+            beside |= other.used
+    return _Readers(tuple(folders), raw, frozenset(beside), generated(path, files))
+
+
+def rewrite(request: Request) -> Rewrite:
+    if not request.assignments:
+        return Rewrite()
+    work = _Work(request.files)
+    for path in dict.fromkeys(item.slot.path for item in request.assignments):
+        work.file(path, [item for item in request.assignments if item.slot.path == path])
+    variables = [Variable(folder, name, reference) for (folder, name), reference in work.variables.given.items()]
+    return Rewrite(
+        edits=tuple(work.edits),
+        refusals=tuple(work.refusals),
+        variables=tuple(sorted(variables)),
+        notes=tuple(work.variables.notes),
+    )
+
+
+class _Work:
+    """One rewrite."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.variables = Variables(files)
+        self.composed = _composed(files)
+        self.edits: list[Edit] = []
+        self.refusals: list[Refusal] = []
+
+    def refuse(self, item: Assignment, reason: str, alternative: str) -> None:
+        self.refusals.append(Refusal(item.slot.path, item.slot.pointer, reason, alternative))
+
+    def file(self, path: str, assignments: list[Assignment]) -> None:
+        data = self.files[path]
+        readers = _readers(path, self.files, self.composed)
+        by_span = {statement.span: statement for statement in statements(data)}
+        keys = [statement.key for statement in by_span.values()]
+        done: set[Span] = set()
+        for item in sorted(assignments, key=lambda item: item.slot.span):
+            statement = by_span.get(item.slot.span)
+            if statement is None or item.slot.span in done:
+                self.refuse(item, "this place was moved already, or is not in the file any more", "scan the file again")
+                continue
+            raw = statement.raw(data)
+            single = keys.count(statement.key) == 1
+            if statement.odd:
+                self.refuse(item, statement.odd, "write the value as plain text in double quotes, then move it")
+            elif readers.raw:
+                self.refuse(
+                    item,
+                    "a Compose file reads it with `format: raw`, which substitutes no variables",
+                    "take `format: raw` out there, or set the variable below `environment:`",
+                )
+            elif readers.kustomization:
+                self.refuse(
+                    item,
+                    f"{readers.kustomization} packs this file as it stands, nothing is substituted in it",
+                    "make the Secret with an ExternalSecret or a SecretProviderClass, and take the file out there",
+                )
+            elif b"\0" in item.slot.value.reveal():
+                self.refuse(
+                    item, "an environment variable cannot hold a NUL byte", "read it from the vault in the program"
+                )
+            elif statement.quote != "'" and varies(unescaped(data, statement)) and item.part is None:
+                self.refuse(
+                    item, "the value is put together from variables", "move the variable that holds the secret instead"
+                )
+            elif readers.folders or statement.key in readers.beside:
+                if self.compose(item, statement, raw, readers, single):
+                    done.add(statement.span)
+            elif self.other(item, statement, raw, single):
+                done.add(statement.span)
+
+    def compose(self, item: Assignment, statement: Statement, raw: bytes, readers: _Readers, single: bool) -> bool:
+        path = item.slot.path
+        own = folder_of(path)
+        folders = list(dict.fromkeys((*readers.folders, *((own,) if statement.key in readers.beside else ()))))
+        span = statement.span
+        if item.part is not None:
+            found = None if statement.quote == "'" else locate(item.slot.encoding, raw, item.part)
+            if found is None:
+                self.refuse(item, "this part of the value has no bytes of its own", "move the whole value")
+                return False
+            span = Span(statement.span.start + found.start, statement.span.start + found.end)
+        free = statement.key if single and statement.key in readers.beside and not readers.folders else ""
+        names = {folder: self.variables.name(folder, item.reference, free) for folder in folders}
+        if len(set(names.values())) > 1:
+            for folder, name in names.items():
+                self.variables.given.pop((folder, name), None)
+            self.refuse(
+                item,
+                "Compose files of several folders read it, and the secret's variable has another name in each",
+                "give the secret another name in the vault",
+            )
+            return False
+        text = required(next(iter(names.values())), self.variables.script(folders[0]))
+        if statement.quote == "'" or (statement.export and not statement.quote):
+            text, span = b'"' + text + b'"', statement.literal
+        self.edits.append(Edit(path, span, text))
+        return True
+
+    def other(self, item: Assignment, statement: Statement, raw: bytes, single: bool) -> bool:
+        path, key = item.slot.path, statement.key
+        if item.part is not None:
+            self.refuse(
+                item,
+                "whoever reads this file need not substitute variables in it",
+                "move the whole value as one secret",
+            )
+        elif not single:
+            self.refuse(item, f"the file sets {key} several times", "delete all but one of them")
+        elif b"$" in raw and statement.quote != "'":
+            self.refuse(
+                item, "readers of such files take `$` differently", "put the value in single quotes, then move it"
+            )
+        elif not self.variables.take(folder_of(path), key, item.reference):
+            self.refuse(
+                item,
+                f"the fetch script cannot set {key} in this folder: it has another meaning or another secret there",
+                "move this file to a folder of its own, or rename the variable",
+            )
+        else:
+            script = self.variables.script(folder_of(path))
+            text = _MOVED.format(key=key, script=script, name=item.reference.name)
+            self.edits.append(Edit(path, Span(statement.start, statement.literal.end), text.encode()))
+            self.variables.notes[
+                f"{path}: start what reads this file through {script}, which sets the variables that are now comments."
+            ] = None
+            return True
+        return False
+
+
+# --- what the readers get --------------------------------------------------------------------------------------------
+
+
+def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
+    """Each variable of each file, as its reader gets it; a comment that a rewrite left, as the fetch script sets it."""
+    found: list[Delivery] = []
+    composed = _composed(files)
+    for path, data in sorted(files.items()):
+        if claims(path, data[:4096]):
+            given = dict(_values(path, data, files, composed, lookup))
+            found += [
+                Delivery(Address(path, path, "env", key), Plaintext(value)) for key, value in sorted(given.items())
+            ]
+    return tuple(found)
+
+
+def _values(
+    path: str, data: bytes, files: Files, composed: tuple[_Composed, ...], lookup: Lookup
+) -> Iterator[tuple[str, bytes]]:
+    outside: dict[str, bytes] = {}
+    own = fetch.variables(folder_of(path), files)
+    for folder in (*_readers(path, files, composed).folders, folder_of(path)):
+        for name, reference in fetch.variables(folder, files).items():
+            outside.setdefault(name, lookup(reference).reveal())
+    for match in _COMMENT.finditer(data):
+        key = match["key"].decode()
+        if key in own:
+            yield key, outside[key]
+    yield from values(data, outside)
