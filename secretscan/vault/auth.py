@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from secretscan.errors import ConfigurationError, UsageError
 from secretscan.events import Cancellation, Listener, silent
-from secretscan.vault.pacing import CLOCK, READS, WRITES, Clock, Rate
+from secretscan.vault.pacing import CLOCK, LOCAL, READS, WRITES, Clock, Rate
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
@@ -190,8 +190,8 @@ def connect(
     descriptor: Path | None = None,
     unattended: bool = False,
     client_id: str = "",
-    writes: Rate = WRITES,
-    reads: Rate = READS,
+    writes: Rate | None = None,
+    reads: Rate | None = None,
     clock: Clock = CLOCK,
     cancellation: Cancellation | None = None,
     listener: Listener = silent,
@@ -200,7 +200,8 @@ def connect(
 
     `local` is for the embedded vault and needs its `descriptor`; an empty `url` then means its default vault.
     `client_id` names a user-assigned managed identity. `unattended` refuses `default`, which takes whoever happens to
-    be signed in, unless AZURE_TOKEN_CREDENTIALS narrows it. `Vault.notes` says what a person should know.
+    be signed in, unless AZURE_TOKEN_CREDENTIALS narrows it. `writes` and `reads` are for who shares the vault's limits
+    with others. `Vault.notes` says what a person should know.
 
     Raises `UsageError` for a URL that no vault has, `ConfigurationError` for a sign-in that cannot work here.
     """
@@ -211,8 +212,8 @@ def connect(
             "there is no such way to sign in", where=str(auth), next_step=f"choose one of {', '.join(AUTHS)}"
         )
     pace: dict[str, Any] = {
-        "writes": writes,
-        "reads": reads,
+        "writes": writes or (LOCAL if auth == "local" else WRITES),
+        "reads": reads or (LOCAL if auth == "local" else READS),
         "clock": clock,
         "cancellation": cancellation,
         "listener": listener,

@@ -219,16 +219,17 @@ class Vault:
                 f"--vault-name {place.vault_name} --name {reference.name}",
             )
 
-        def start() -> object:
+        def start() -> bool:
+            """Whether something goes on after the answer: a vault without soft delete has nothing left to do."""
             try:
-                return self._client.begin_delete_secret(reference.name).result()
+                return self._client.begin_delete_secret(reference.name).result().recovery_id is not None
             except HttpResponseError as error:
                 if _is_missing(answer(error)):
-                    return None  # an earlier request, whose answer was lost, has done it
+                    return True  # an earlier request, whose answer was lost, has done it
                 raise
 
-        self._sender.request(start, place, "delete")
-        self._sender.until(lambda: not isinstance(self._deleted(reference.name), Absent), place, "deleting")
+        if self._sender.request(start, place, "delete"):
+            self._sender.until(lambda: not isinstance(self._deleted(reference.name), Absent), place, "deleting")
 
     # how
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from secretscan.events import Cancellation
 
-__all__ = ["CLOCK", "READS", "WRITES", "Clock", "Pacer", "Rate"]
+__all__ = ["CLOCK", "LOCAL", "READS", "WRITES", "Clock", "Pacer", "Rate"]
 
 WINDOW = 10.0
 """Seconds over which the service counts: the shortest useful pause after a 429."""
@@ -51,6 +51,10 @@ WRITES = Rate(25, 25)
 
 READS = Rate(200, 100)
 """At most 2,100 in any 10 s, about half of what the service allows."""
+
+
+LOCAL = Rate(5000, 1000)
+"""For the embedded vault, which is nobody else's."""
 
 
 class Pacer:

@@ -14,7 +14,7 @@ from rewriters import Plaintext, Reference
 from secretscan.errors import SecretNotFound, UsageError, VaultConflict, VaultRefused
 from secretscan.events import Noted
 from secretscan.vault.facts import Absent, Deleted, Disabled, Held
-from secretscan.vault.server import Delays, Faults, Operation
+from secretscan.vault.server import Delays, Drop, Faults, Operation, VaultSettings
 
 VALUE = Plaintext(b"orchid-lantern-7719")
 OTHER = Plaintext(b"gravel-violin-2203")
@@ -235,6 +235,31 @@ def test_deleting_spares_a_secret_that_others_have_written_to(join):
         pair.vault.delete(stored.reference)
     assert pair.asked(Operation.DELETE) == 0
     pair.vault.delete(Reference(pair.vault.url, "never-was", stored.version))
+
+
+def test_a_secret_that_was_disabled_before_it_was_deleted_still_takes_its_name(join):
+    pair = join()
+    other = raw(pair)
+    other.set_secret("off", "value-nobody-reads", enabled=False)
+    other.begin_delete_secret("off").result()
+    assert isinstance(pair.vault.current("off"), Deleted)
+
+
+def test_deleting_in_a_vault_without_soft_delete_is_final(join):
+    pair = join(settings=VaultSettings(soft_delete=False))
+    stored = pair.vault.put("shop-key", VALUE)
+    pair.vault.delete(stored.reference)
+    assert pair.vault.current("shop-key") == Absent("shop-key")
+    assert pair.clock.now == 0
+
+
+def test_a_lost_answer_to_a_deletion_or_recovery_is_no_failure(join):
+    lost = (Drop(on=frozenset({Operation.DELETE}), times=1), Drop(on=frozenset({Operation.RECOVER}), times=1))
+    pair = join(faults=Faults(rules=lost, delays=Delays(delete=4, recover=4)))
+    stored = pair.vault.put("shop-key", VALUE)
+    pair.vault.delete(stored.reference)
+    assert isinstance(pair.vault.current("shop-key"), Deleted)
+    assert isinstance(pair.vault.recover("shop-key"), Held)
 
 
 def test_check_signs_in_and_mentions_a_wrong_clock(join):
