@@ -28,11 +28,12 @@ class Place:
 
     @property
     def host(self) -> str:
-        return self.vault_url.removeprefix("https://")
+        """Without the port."""
+        return re.sub(r":\d+\Z", "", self.vault_url.removeprefix("https://"))
 
     @property
     def vault_name(self) -> str:
-        return self.host.split(".", 1)[0].split(":", 1)[0]
+        return self.host.split(".", 1)[0]
 
     def __str__(self) -> str:
         return f"{self.name} in {self.vault_url}" if self.name else self.vault_url

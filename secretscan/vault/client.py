@@ -100,7 +100,7 @@ class Vault:
         def seen(response: Any) -> None:
             dates.append(str(response.http_response.headers.get("Date", "")))
 
-        self._look(f"secretscan-check-{uuid4().hex}", raw_response_hook=seen)
+        self._look(f"secretscan-check-{uuid4().hex}", about=self._place(""), raw_response_hook=seen)
         skew = _skew(dates[-1]) if dates else 0.0
         if abs(skew) > _SKEW:
             relation = "behind" if skew > 0 else "ahead of"
@@ -242,10 +242,13 @@ class Vault:
             )
         return Place(self.url, self._auth, name)
 
-    def _look(self, name: str, version: str = "", **options: Any) -> Held | Disabled | Absent:
+    def _look(
+        self, name: str, version: str = "", about: Place | None = None, **options: Any
+    ) -> Held | Disabled | Absent:
+        """The current or the named version. `about` is what failures are about, if not the secret."""
         from azure.core.exceptions import HttpResponseError
 
-        place = self._place(name)
+        place = about or self._place(name)
 
         def get() -> Held | Disabled | Absent:
             try:

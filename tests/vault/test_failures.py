@@ -66,6 +66,7 @@ def test_reading_asks_for_the_smaller_role(join):
     with pytest.raises(VaultRefused) as caught:
         pair.vault.check()
     assert '"Key Vault Secrets User"' in caught.value.next_step
+    assert caught.value.where == "https://shop.vault.azure.net"
 
 
 def test_a_missing_permission_to_see_deleted_secrets_does_not_stop_a_write(join):
