@@ -170,6 +170,8 @@ def _span(data: bytes | bytearray, end: int, stop: int, syntax: Syntax, lead: by
     if match["quoted"] is not None:
         return Span(*match.span("quoted"))
     bare = match["bare"]
+    if bare.startswith((b"$(", b"${", b"$[")):
+        return None
     if syntax is Syntax.CODE or bare[:1] in (b"{", b"[", b"|", b">", b"&", b"*", b"#", b"(", b"!"):
         return None
     if syntax is Syntax.SHELL or not own_line:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Set
 from typing import Any, Protocol
 
 from secretscan.detect import store
@@ -28,8 +29,8 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
-    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
-        """(end of the match, index of the rule), sorted and without repetition."""
+    def find(self, data: bytes | bytearray, ignored: Set[int] = frozenset()) -> list[tuple[int, int]]:
+        """(end of the match, index of the rule), sorted and without repetition. Rules that are ignored cost less."""
         ...
 
 
@@ -79,13 +80,14 @@ class _Hyperscan:
             )
             store.write(name, hyperscan.dumpb(self._database))
 
-    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
+    def find(self, data: bytes | bytearray, ignored: Set[int] = frozenset()) -> list[tuple[int, int]]:
         rule_of = self._rule_of
         found: set[tuple[int, int]] = set()
         add = found.add
 
         def matched(expression: int, start: int, end: int, flags: int, context: object) -> None:
-            add((end, rule_of[expression]))
+            if (rule := rule_of[expression]) not in ignored:
+                add((end, rule))
 
         self._database.scan(data, match_event_handler=matched)
         return sorted(found)
@@ -108,7 +110,7 @@ class _Re:
                 else:
                     self._patterns.append((re.compile(trigger, re.IGNORECASE), index))
 
-    def find(self, data: bytes | bytearray) -> list[tuple[int, int]]:
+    def find(self, data: bytes | bytearray, ignored: Set[int] = frozenset()) -> list[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
         lowered = bytes(data).lower()
         for literal, rules in self._literals.items():
@@ -118,4 +120,4 @@ class _Re:
                 at = lowered.find(literal, at + 1)
         for pattern, rule in self._patterns:
             found.update((match.end(), rule) for match in pattern.finditer(data))
-        return sorted(found)
+        return sorted(each for each in found if each[1] not in ignored)

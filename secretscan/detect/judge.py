@@ -82,6 +82,8 @@ def _reserved(key: str, place: Place, said: Meaning | None, text: str) -> Verdic
     if said is None:
         if names_identity(key) or (_NUMBER.fullmatch(text.strip()) and len(text.strip()) < 6):
             return None
+        if place == "volume" and not shapes.looks_random(text):
+            return None  # options of a driver: shares, groups, file systems
         if _CERTIFICATE.search(text[:200]) or _STRUCTURED.search(text):
             return None
     rule = {"registry": "registry-credential", "volume": "storage-key"}.get(place, "secret-data")

@@ -59,7 +59,7 @@ _QUALIFIERS = listed(
     """
     old new current previous next primary secondary default value val plain plaintext text raw string str base
     base64 b64 encoded env var prod production dev development stage staging test local internal external main
-    master slave replica backup
+    master slave replica backup in out
     """
 )
 
@@ -103,6 +103,9 @@ _IDENTITY = listed(
     mode environment level file path dir folder usr uid sid arn cluster ca
     """
 )
+
+
+_IDENTITY_ENDS = ("name", "user", "host", "email", "endpoint", "url", "uri")
 
 
 @lru_cache(maxsize=4096)
@@ -163,4 +166,8 @@ def _said(parts: list[str]) -> Meaning | None:
 def names_identity(name: str) -> bool:
     """Whether the name says that the value is an address, an account or a setting: no credential by itself."""
     parts = [word for word in words(name) if not word.isdigit()]
-    return bool(parts) and (parts[-1] in _IDENTITY or parts[-1] in _NOT_LAST)
+    while len(parts) > 1 and parts[-1] in _QUALIFIERS:
+        parts.pop()
+    if not parts:
+        return False
+    return parts[-1] in _IDENTITY or parts[-1] in _NOT_LAST or parts[-1].endswith(_IDENTITY_ENDS)

@@ -158,7 +158,7 @@ def _large(rules: TextRules, path: str, source: str, head: bytearray, handle: Bi
     del head
     ended = False
     while not ended:
-        piece = _read(handle, WINDOW + MOST_REACH - max(0, len(buffer) - WINDOW))
+        piece = _read(handle, WINDOW)
         ended = not piece
         buffer += piece
         stop = shift + len(buffer) if ended else shift + len(buffer) - MOST_REACH
@@ -237,10 +237,12 @@ def _secret_file(path: str, source: str, data: bytes, lines: Lines, wide: Transc
 
 
 def _exceeded(path: str, tally: Tally) -> list[Unscanned]:
+    from secretscan.detect.ruleset import load
     from secretscan.detect.text import MOST_FOUND
 
     reason = "more candidates of rule {} than are looked at in one file (at most {} finds); look at this file by hand"
-    return [Unscanned(path, reason.format(rule, MOST_FOUND), partial=True) for rule in sorted(tally.exceeded)]
+    names = sorted(load()[index].id for index in tally.exceeded)
+    return [Unscanned(path, reason.format(name, MOST_FOUND), partial=True) for name in names]
 
 
 def _archive(path: str, raw: bytes) -> list[Unscanned]:

@@ -15,7 +15,7 @@ from rewriters import Span
 from secretscan.detect import shapes
 from secretscan.detect.assignments import Syntax, at
 from secretscan.detect.engine import MOST_CANDIDATES, Engine, make
-from secretscan.detect.ruleset import Rule, load
+from secretscan.detect.ruleset import MOST_BACK, Rule, load
 from secretscan.detect.strength import strength
 from secretscan.model import Kind, Strength
 
@@ -23,6 +23,8 @@ __all__ = ["LOOK_BEHIND", "MOST_FOUND", "Hit", "TextRules"]
 
 MOST_FOUND = 1000
 """How many finds of one rule are kept for one file."""
+
+_PIECE = 1 << 20
 
 LOOK_BEHIND = 64
 """Bytes before a window that look-behind may see; a buffer holds them unless the file begins later."""
@@ -45,7 +47,7 @@ class Tally:
 
     candidates: Counter[int] = field(default_factory=Counter)
     found: Counter[int] = field(default_factory=Counter)
-    exceeded: set[str] = field(default_factory=set)
+    exceeded: set[int] = field(default_factory=set)
 
 
 @cache
@@ -83,15 +85,13 @@ class TextRules:
         tally = tally if tally is not None else Tally()
         own = own or Span(-1, len(data))
         hits: dict[tuple[int, int, str], Hit] = {}
-        for end, index in self._engine.find(data):
-            if not own.start < end <= own.end:
-                continue
+        for end, index in self._candidates(data, own, tally):
             rule = self.rules[index]
             if (binary and rule.scope != "any") or (claimed and rule.scope == "free"):
                 continue
             tally.candidates[index] += 1
             if tally.candidates[index] > MOST_CANDIDATES or tally.found[index] >= MOST_FOUND:
-                tally.exceeded.add(rule.id)
+                tally.exceeded.add(index)
                 continue
             for hit in _confirm(rule, data, end, syntax):
                 place = (hit.span.start, hit.span.end, rule.id)
@@ -99,6 +99,18 @@ class TextRules:
                     hits[place] = hit
                     tally.found[index] += 1
         return best(list(hits.values()))
+
+    def _candidates(self, data: bytes | bytearray, own: Span, tally: Tally) -> Iterator[tuple[int, int]]:
+        """(end, index of the rule) of the candidates, a piece of the bytes at a time: there may be very many."""
+        if len(data) <= _PIECE:
+            yield from (each for each in self._engine.find(data, tally.exceeded) if own.start < each[0] <= own.end)
+            return
+        for start in range(max(own.start, 0), own.end, _PIECE):
+            stop = min(start + _PIECE, own.end)
+            base = max(0, start - MOST_BACK)
+            for end, index in self._engine.find(data[base:stop], tally.exceeded):
+                if max(start, own.start) < end + base:
+                    yield end + base, index
 
 
 def best(hits: list[Hit]) -> list[Hit]:
@@ -167,6 +179,10 @@ def _judged(rule: Rule, raw: bytes, syntax: Syntax) -> Strength | None:
     found = strength(text)
     if not rule.generic and not rule.weak:
         return "strong"
-    if found != "strong" and (syntax is not Syntax.SETTINGS and not (rule.weak and syntax is Syntax.SHELL)):
+    if rule.generic and syntax is Syntax.PROSE and not shapes.looks_random(text):
         return None
-    return found
+    believed = _WEAK_BELIEVED if rule.weak else (Syntax.SETTINGS,)
+    return found if found == "strong" or syntax in believed else None
+
+
+_WEAK_BELIEVED = (Syntax.SETTINGS, Syntax.SHELL, Syntax.PLAIN)
