@@ -1,0 +1,461 @@
+"""The edits of a container group: references, what they lead to, and what they need.
+
+Sources: Azure REST API specification, Microsoft.ContainerInstance: `SecretReference` (name, identity,
+secretReferenceUri) is in 2024-10-01-preview and in 2025-09-01, and in no stable version before; azure-cli,
+`az container create --file`, which loads the YAML with PyYAML (a bare date is then no text) and takes the API version
+from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rewriters._aci_read import ALTERNATIVES, BECOMES, ENVIRONMENT, PROFILE, SECRET_VOLUME, Group, Site, read
+from rewriters._api import Assignment, Edit, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent, newline
+from rewriters.aci import claims
+
+__all__ = ["rewrite"]
+
+VERSION = "2025-09-01"
+_PREVIEW = "2024-10-01"
+_IDENTITY = re.compile(
+    r"/subscriptions/[^/\s'\"]+/resourceGroups/[^/\s'\"]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/"
+    r"[^/\s'\"]+\Z",
+    re.IGNORECASE,
+)
+# Texts that YAML 1.1 takes for something else than a text when they stand without quotes.
+_SAFE = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z][A-Za-z0-9-]*\Z")
+
+
+class _No(Exception):
+    """Why an assignment cannot be carried out."""
+
+    def __init__(self, reason: str, alternative: str, needs: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason, self.alternative, self.needs = reason, alternative, needs
+
+
+def rewrite(request: Request) -> Rewrite:
+    """Carries out the assignments, and says which requirements the files fulfil."""
+    by_path: dict[str, list[Assignment]] = {}
+    for item in request.assignments:
+        by_path.setdefault(item.slot.path, []).append(item)
+    if request.requirements:
+        for path, data in request.files.items():
+            if path not in by_path and claims(path, data[:4096]):
+                by_path[path] = []
+    files: list[_File] = []
+    for path, items in by_path.items():
+        try:
+            group = read(path, request.files[path])
+        except Unreadable as error:
+            if items:
+                raise ValueError(f"{path} is assigned, and cannot be read: {error.reason}") from None
+            continue
+        files.append(_File(path, group, request.settings.identity))
+        files[-1].work(items)
+    given = {pair for file in files for pair in file.provided()}
+    return Rewrite(
+        edits=tuple(edit for file in files for edit in file.edits),
+        refusals=tuple(refusal for file in files for refusal in file.refusals),
+        provides=tuple(need for need in request.requirements if _fulfilled(need, given)),
+        notes=tuple(dict.fromkeys(note for file in files for note in file.notes)),
+    )
+
+
+def _fulfilled(need: Requirement, given: set[tuple[str, str]]) -> bool:
+    return need.kind == "runtime-variable" and (need.name, _uri(need.reference).lower()) in given
+
+
+def _uri(reference: Reference) -> str:
+    version = f"/{reference.version}" if reference.version else ""
+    return f"{reference.vault_url.rstrip('/')}/secrets/{reference.name}{version}"
+
+
+def _quoted(text: str) -> str:
+    return text if _SAFE.match(text) else f"'{text}'"
+
+
+class _File:
+    """One container group and what becomes of it."""
+
+    def __init__(self, path: str, group: Group, identity: str) -> None:
+        self.path, self.group, self.wanted_identity = path, group, identity
+        self.data = group.data
+        self.newline = newline(group.data).decode()
+        self.edits: list[Edit] = []
+        self.refusals: list[Refusal] = []
+        self.notes: list[str] = []
+        self.identity = ""
+        self.known = dict(self.entries())
+        self.added: dict[Reference, str] = {}
+        self.set: dict[int, Reference] = {}
+
+    def work(self, items: list[Assignment]) -> None:
+        """Fills the lists."""
+        sites = {site.slot.pointer: site for site in self.group.sites}
+        todo = [(item, sites[item.slot.pointer]) for item in items if item.slot.pointer in sites]
+        left: list[tuple[Assignment, Site]] = []
+        for item, site in todo:
+            try:
+                self.possible(item, site)
+                left.append((item, site))
+            except _No as no:
+                self.refuse(item, no)
+        while True:
+            moving = {id(site.slot) for _, site in left}
+            kept: list[tuple[Assignment, Site]] = []
+            for item, site in left:
+                try:
+                    self.together(site, moving)
+                    kept.append((item, site))
+                except _No as no:
+                    self.refuse(item, no)
+            if len(kept) == len(left):
+                break
+            left = kept
+        if not left:
+            return
+        renamed: set[int] = set()
+        for item, site in left:
+            self.refer(item, site, renamed)
+        self.add_references()
+        self.add_identity()
+        self.raise_version()
+        self.notes.append(
+            f"{self.path}: before the group is created, the identity {self.identity} needs the role "
+            "Key Vault Secrets User for the secrets."
+        )
+        sku = self.group.properties.get("sku")
+        if isinstance(sku, Scalar) and sku.text.lower() == "confidential":
+            self.notes.append(
+                f"{self.path}: the confidential computing policy names environment variables; generate it anew "
+                "(az confcom acipolicygen)."
+            )
+
+    def refuse(self, item: Assignment, no: _No) -> None:
+        self.refusals.append(Refusal(self.path, item.slot.pointer, no.reason, no.alternative, no.needs))
+
+    # --- what is possible --------------------------------------------------------------------------------------------
+
+    def possible(self, item: Assignment, site: Site) -> None:
+        """Raises `_No` for a site that cannot become a reference by itself."""
+        if self.group.profile:
+            raise _No(PROFILE, "set the value in the container groups that use the profile")
+        if not site.kind:
+            raise _No(site.slot.reason, ALTERNATIVES[site.refused])
+        if item.part is not None:
+            raise _No("a reference stands for a whole value here", "move the whole text")
+        if site.key is None or site.owner is None:
+            raise _No("the place has no property that could be renamed", ALTERNATIVES[""])
+        if b"\0" in item.slot.value.reveal() or not _is_text(item.slot.value.reveal()):
+            raise _No(
+                "the value is no UTF-8 text, which is all that Key Vault holds",
+                "store the value base64-encoded, and have the program decode it",
+            )
+        names = [key.text for key, _ in site.owner.pairs if isinstance(key, Scalar)]
+        if site.kind == ENVIRONMENT and len([name for name in names if name in _ENVIRONMENT_VALUES]) > 1:
+            raise _No("the variable has its value twice", "leave one of value and secureValue, then run this again")
+        if BECOMES[site.kind] in names and site.kind != SECRET_VOLUME:
+            raise _No("the reference property stands beside the value already", "delete the value")
+        expected = sum(1 for alias in self.aliases() if alias.target is site.value)
+        if expected != len(site.aliases) or any(kind in ("", SECRET_VOLUME) for kind, _, _ in site.aliases):
+            raise _No(
+                "the value is also used by alias, at a place that takes no reference",
+                "write that place out, then run this again",
+            )
+        if site.kind == SECRET_VOLUME and site.aliases:
+            raise _No("the value is also used by alias", "write that place out, then run this again")
+        self.find_identity()
+
+    def aliases(self) -> Iterator[Alias]:
+        todo: list[Node] = [self.group.root]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, Alias):
+                yield node
+            elif isinstance(node, Map):
+                todo += (part for pair in node.pairs for part in pair)
+            elif isinstance(node, Seq):
+                todo += node.items
+
+    def together(self, site: Site, moving: set[int]) -> None:
+        """The files of a secret volume move all together, or none of them."""
+        if site.kind != SECRET_VOLUME or site.owner is None:
+            return
+        others = [other for other in self.group.sites if other.owner is site.owner]
+        missing = tuple(other.slot.pointer for other in others if id(other.slot) not in moving)
+        if len(others) != len(site.owner.pairs):
+            raise _No("a file of the volume is no plain text", "write its value out, then run this again")
+        if missing:
+            raise _No(
+                "a volume holds either values or references, and other files of it stay",
+                "move all files of the volume, or give this one a volume of its own",
+                missing,
+            )
+
+    # --- references --------------------------------------------------------------------------------------------------
+
+    def refer(self, item: Assignment, site: Site, renamed: set[int]) -> None:
+        name = self.entry(item.reference)
+        self.put(site.value, name)
+        key = site.volume_key if site.kind == SECRET_VOLUME else site.key
+        if key is not None and id(key) not in renamed:
+            renamed.add(id(key))
+            self.edit(key.span, BECOMES[site.kind])
+        for kind, alias_key, alias in site.aliases:
+            self.edit(alias_key.span, BECOMES[kind])
+            self.edit(Span(alias.start, alias.end), _quoted(name))
+        self.set[id(site.value)] = item.reference
+
+    def edit(self, span: Span, text: str) -> None:
+        self.edits.append(Edit(self.path, span, text.encode()))
+
+    def put(self, node: Scalar, text: str) -> None:
+        """Another text for a scalar, in its own quotes where it has some."""
+        if node.style in ("single", "double") and node.start == node.literal.start:
+            self.edit(node.span, text)
+        else:
+            self.edit(Span(node.start, node.literal.end), _quoted(text))
+
+    def entries(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Name to URI and identity of the file's secretReferences."""
+        found = self.group.properties.get("secretReferences")
+        for item in found.items if isinstance(found, Seq) else ():
+            item = follow(item)
+            if isinstance(item, Map):
+                parts = [item.get(key) for key in ("name", "secretReferenceUri", "identity")]
+                name, uri, identity = (part.text if isinstance(part, Scalar) else "" for part in parts)
+                yield name, (uri, identity)
+
+    def entry(self, reference: Reference) -> str:
+        """The name of the entry that leads to a secret; a new one unless there is one."""
+        if reference in self.added:
+            return self.added[reference]
+        for name, (uri, _) in self.known.items():
+            if uri.rstrip("/").lower() == _uri(reference).lower():
+                return name
+        name, number = reference.name, 1
+        while name in self.known or name in self.added.values():
+            number += 1
+            name = f"{reference.name}-{number}"
+        self.added[reference] = name
+        return name
+
+    def add_references(self) -> None:
+        if not self.added:
+            return
+        found = self.group.properties.get("secretReferences")
+        entries = [(name, _uri(reference)) for reference, name in self.added.items()]
+        inline = ", ".join(
+            f'{{"name": "{name}", "identity": "{self.identity}", "secretReferenceUri": "{uri}"}}'
+            for name, uri in entries
+        )
+        if isinstance(found, Seq) and found.flow:
+            at = found.items[-1].end if found.items else found.end - 1
+            self.edit(Span(at, at), ", " * bool(found.items) + inline)
+            return
+        if isinstance(found, Seq):
+            dash = " " * line_indent(self.data, found.start)
+            at = self.line_end(found.end)
+            self.edit(Span(at, at), "".join(f"{self.newline}{dash}{line}" for line in self.lines(entries)))
+            return
+        properties = self.group.properties
+        if found is not None:
+            pair = next(
+                pair for pair in properties.pairs if isinstance(pair[0], Scalar) and pair[0].text == "secretReferences"
+            )
+            if isinstance(found, Scalar) and len(found.literal):
+                self.edit(found.literal, f"[{inline}]")
+            else:
+                self.edit(Span(pair[0].end + 1, pair[0].end + 1), f" [{inline}]")
+            return
+        if properties.flow:
+            self.flow_pair(properties, f'"secretReferences": [{inline}]')
+            return
+        nested = self.nested()
+        self.block_lines(
+            properties.pairs[0][0], ["secretReferences:", *(nested + line for line in self.lines(entries))]
+        )
+
+    def lines(self, entries: list[tuple[str, str]]) -> Iterator[str]:
+        for name, uri in entries:
+            yield f"- name: {_quoted(name)}"
+            yield f"  identity: {self.identity}"
+            yield f"  secretReferenceUri: {uri}"
+
+    def nested(self) -> str:
+        """By how much the file indents a list below its key."""
+        for key, value in self.group.properties.pairs:
+            if isinstance(value, Seq) and not value.flow:
+                shift = line_indent(self.data, value.start) - line_indent(self.data, key.start)
+                return " " * max(shift, 0)
+        return ""
+
+    def line_end(self, at: int) -> int:
+        """Where the line of this offset ends, its break not included."""
+        found = self.data.find(b"\n", at)
+        end = len(self.data) if found < 0 else found
+        return end - 1 if end > at and self.data[end - 1 : end] == b"\r" else end
+
+    def block_lines(self, before: Node, lines: list[str]) -> None:
+        """Lines in front of a key, indented as it is."""
+        at = self.data.rfind(b"\n", 0, before.start) + 1
+        indent = " " * line_indent(self.data, before.start)
+        if at == 0 and self.data.startswith(b"\xef\xbb\xbf"):
+            at = 3
+        self.edit(Span(at, at), "".join(f"{indent}{line}{self.newline}" for line in lines))
+
+    def flow_pair(self, node: Map, text: str) -> None:
+        """A pair in front of those of a map in braces."""
+        at = self.data.find(b"{", node.start) + 1
+        self.edit(Span(at, at), text + ", " * bool(node.pairs))
+
+    # --- identity and version ----------------------------------------------------------------------------------------
+
+    def identities(self) -> tuple[Map | None, Map | None]:
+        """The maps `identity` and `userAssignedIdentities`."""
+        identity = self.group.root.get("identity")
+        if not isinstance(identity, Map):
+            return None, None
+        assigned = identity.get("userAssignedIdentities")
+        return identity, assigned if isinstance(assigned, Map) else None
+
+    def find_identity(self) -> None:
+        """Chooses the identity that reads the secrets; raises `_No` when none can be told."""
+        assigned = self.identities()[1]
+        there = list(assigned.entries()) if assigned is not None else []
+        if self.wanted_identity:
+            if not _IDENTITY.match(self.wanted_identity):
+                raise _No("the identity that was given is no resource id of a user-assigned identity", _SAY_IDENTITY)
+            same = [name for name in there if name.lower() == self.wanted_identity.lower()]
+            self.identity = same[0] if same else self.wanted_identity
+            return
+        used = {identity for _, identity in self.known.values() if identity in there}
+        chosen = there if len(there) == 1 else list(used)
+        if len(chosen) != 1:
+            raise _No(
+                "the group has several user-assigned identities, and nothing says which one reads the vault"
+                if there
+                else "the group has no user-assigned identity that could read the vault",
+                _SAY_IDENTITY,
+            )
+        if not _IDENTITY.match(chosen[0]):
+            raise _No("the group's identity is no resource id of a user-assigned identity", _SAY_IDENTITY)
+        self.identity = chosen[0]
+
+    def add_identity(self) -> None:
+        identity, assigned = self.identities()
+        if assigned is not None and self.identity in assigned.entries():
+            return
+        entry = f"{self.identity}: {{}}"
+        inline = f'"{self.identity}": {{}}'
+        if assigned is not None and not assigned.flow:
+            self.block_lines(assigned.pairs[0][0], [entry])
+            return
+        if assigned is not None:
+            self.flow_pair(assigned, inline)
+            return
+        if identity is None:
+            self.new_identity(entry, inline)
+            return
+        kind = identity.get("type")
+        if isinstance(kind, Scalar) and "userassigned" not in kind.text.lower():
+            text = "SystemAssigned, UserAssigned" if kind.text.lower() == "systemassigned" else "UserAssigned"
+            if kind.style == "plain":
+                self.edit(kind.literal, f"'{text}'" if identity.flow and "," in text else text)
+            else:
+                self.edit(kind.span, text)
+        missing = "" if isinstance(kind, Scalar) else "type: UserAssigned"
+        if identity.flow:
+            self.flow_pair(identity, ", ".join(filter(None, (missing, f'"userAssignedIdentities": {{{inline}}}'))))
+            return
+        lines = [missing] if missing else []
+        empty = next(
+            (
+                pair
+                for pair in identity.pairs
+                if isinstance(pair[0], Scalar) and pair[0].text == "userAssignedIdentities"
+            ),
+            None,
+        )
+        if empty is None:
+            self.block_lines(identity.pairs[0][0], [*lines, "userAssignedIdentities:", f"  {entry}"])
+            return
+        if lines:
+            self.block_lines(identity.pairs[0][0], lines)
+        value = follow(empty[1])
+        if isinstance(value, Scalar) and len(value.literal):
+            self.edit(value.literal, f"{{{inline}}}")
+        else:
+            at = empty[0].end + 1
+            self.edit(Span(at, at), f" {{{inline}}}")
+
+    def new_identity(self, entry: str, inline: str) -> None:
+        root = self.group.root
+        if root.flow:
+            self.flow_pair(root, f'"identity": {{"type": "UserAssigned", "userAssignedIdentities": {{{inline}}}}}')
+            return
+        key = next(pair[0] for pair in root.pairs if isinstance(pair[0], Scalar) and pair[0].text == "properties")
+        self.block_lines(key, ["identity:", "  type: UserAssigned", "  userAssignedIdentities:", f"    {entry}"])
+
+    def raise_version(self) -> None:
+        """An API version that knows the references, as a text."""
+        root = self.group.root
+        found = root.get("apiVersion")
+        if not isinstance(found, Scalar):
+            if root.flow:
+                self.flow_pair(root, f'"apiVersion": "{VERSION}"')
+            else:
+                self.block_lines(root.pairs[0][0], [f"apiVersion: '{VERSION}'"])
+            return
+        text = found.text
+        knows = text[:10] >= (_PREVIEW if text.endswith("-preview") else VERSION)
+        bare = found.style == "plain" and not found.tag and not text.endswith("-preview")
+        if knows and not bare:
+            return
+        text = text if knows else VERSION
+        if found.style in ("single", "double") and found.start == found.literal.start:
+            self.edit(found.span, text)
+        else:
+            self.edit(Span(found.start, found.literal.end), f"'{text}'")
+
+    # --- requirements ------------------------------------------------------------------------------------------------
+
+    def provided(self) -> Iterator[tuple[str, str]]:
+        """The environment variables that the containers take from a secret: name and the secret's URI."""
+        for site in self.group.sites:
+            if site.kind == ENVIRONMENT and id(site.value) in self.set:
+                yield site.slot.key, _uri(self.set[id(site.value)]).lower()
+        for kind in ("containers", "initContainers"):
+            for item in _maps(self.group.properties.get(kind)):
+                properties = item.get("properties")
+                variables = properties.get("environmentVariables") if isinstance(properties, Map) else None
+                for variable in _maps(variables):
+                    name, reference = variable.get("name"), variable.get("secureValueReference")
+                    if isinstance(name, Scalar) and isinstance(reference, Scalar) and reference.text in self.known:
+                        yield name.text, self.known[reference.text][0].rstrip("/").lower()
+
+
+_ENVIRONMENT_VALUES = ("value", "secureValue", "secureValueReference")
+_SAY_IDENTITY = (
+    "name it with --identity /subscriptions/.../resourceGroups/.../providers/Microsoft.ManagedIdentity/"
+    "userAssignedIdentities/NAME"
+)
+
+
+def _maps(node: Node | None) -> Iterator[Map]:
+    for item in node.items if isinstance(node, Seq) else ():
+        target = follow(item)
+        if isinstance(target, Map):
+            yield target
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
