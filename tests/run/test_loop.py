@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -174,21 +175,22 @@ def test_a_plan_is_free_of_values_and_survives_its_text(shop: Path) -> None:
             assert not any(value in diff.text for diff in draft.diffs)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[:-20],
-        lambda text: "[]",
-        lambda text: text.replace('"format": 1', '"format": 2'),
-        lambda text: text.replace('"moves"', '"removes"', 1),
-        lambda text: text.replace('"start": ', '"start": "x', 1).replace(",", '",', 0),
-    ],
-)
-def test_a_damaged_plan_is_a_message(shop: Path, damage: object) -> None:
+DAMAGE: dict[str, Callable[[str], str]] = {
+    "cut off": lambda text: text[:-20],
+    "another document": lambda text: "[]",
+    "another version": lambda text: text.replace('"format": 1', '"format": 2'),
+    "an unknown field": lambda text: text.replace('"moves"', '"removes"', 1),
+    "a wrong type": lambda text: re.sub(r'"start": (\d+)', r'"start": "\1"', text, count=1),
+    "a wrong word": lambda text: text.replace('"create"', '"burn"', 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_plan_is_a_message(shop: Path, damage: str) -> None:
     with vault_of() as (_, vault, url):
         text = api.plan([str(shop)], url, vault).plan.to_text()
     with pytest.raises(UsageError, match="plan"):
-        Plan.from_text(damage(text), "plan.json")  # type: ignore[operator]
+        Plan.from_text(DAMAGE[damage](text), "plan.json")
 
 
 def test_a_plan_that_leads_out_of_its_root_is_refused(shop: Path, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""The proof notices what it is there to notice."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rewriters import Plaintext, Reference
+from secretscan.prove.proof import compare, holds_value
+
+VALUE = "n7Zq2LxKe91TgVbW"
+BEFORE = {
+    "compose.yaml": f"services:\n  db:\n    image: alpine\n    environment:\n      DB_PASSWORD: {VALUE}\n".encode()
+}
+
+
+def lookup(reference: Reference) -> Plaintext:
+    if reference.name == "db":
+        return Plaintext(VALUE.encode())
+    raise LookupError
+
+
+def after(text: str) -> dict[str, bytes]:
+    return {"compose.yaml": BEFORE["compose.yaml"].replace(VALUE.encode(), text.encode())}
+
+
+def test_nothing_changed() -> None:
+    count, differences = compare(BEFORE, BEFORE, lookup)
+    assert count > 0
+    assert not differences
+
+
+@pytest.mark.parametrize("text", ["another", '""', "${DB:?}"])
+def test_a_changed_value_is_a_difference(text: str) -> None:
+    _, differences = compare(BEFORE, after(text), lookup)
+    assert [(item.address.name, item.problem) for item in differences] == [("DB_PASSWORD", "changed")]
+
+
+def test_a_dropped_variable_is_a_difference() -> None:
+    gone = {"compose.yaml": b"services:\n  db:\n    image: alpine\n"}
+    _, differences = compare(BEFORE, gone, lookup)
+    assert [(item.address.name, item.problem) for item in differences] == [("DB_PASSWORD", "missing")]
+
+
+def test_an_image_variable_counts_as_provided_only_with_the_same_value() -> None:
+    image = {"Dockerfile": f"FROM alpine\nENV DB_PASSWORD={VALUE}\n".encode()}
+    bare = {"Dockerfile": b"FROM alpine\n"}
+    provided = ["Dockerfile#DB_PASSWORD"]
+    assert not compare(image | BEFORE, bare | BEFORE, lookup, provided)[1]
+    assert compare(image | BEFORE, bare | BEFORE, lookup)[1]
+    assert compare(image | BEFORE, bare | after("another"), lookup, provided)[1]
+    assert compare(image, bare, lookup, provided)[1]
+
+
+@given(
+    st.binary(min_size=12, max_size=60).filter(lambda data: b"\n" not in data),
+    st.binary(max_size=30),
+    st.binary(max_size=30),
+)
+def test_a_value_is_found_in_every_spelling(value: bytes, left: bytes, right: bytes) -> None:
+    for form in (value, base64.b64encode(value), quote(value, safe="").encode()):
+        assert holds_value(left + form + right, value)
+
+
+def test_a_short_value_counts_as_a_whole_word() -> None:
+    assert holds_value(b"password: postgres\n", b"postgres")
+    assert holds_value(b"a postgres://", b"postgres")
+    assert not holds_value(b"name: postgres-password", b"postgres")
+    assert not holds_value(b"name: shop-postgres", b"postgres")
