@@ -74,7 +74,8 @@ def _tokens(pattern: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], byt
         for match in pattern.finditer(raw):
             if match.start() > at:
                 yield match.start() - at, raw[at : match.start()], True
-            yield match.end() - match.start(), meaning(match), False
+            piece = meaning(match)
+            yield match.end() - match.start(), piece, piece == match[0]
             at = match.end()
         if at < len(raw):
             yield len(raw) - at, raw[at:], True
@@ -211,29 +212,41 @@ def _word(parameter: str) -> Codec:
 
 # --- YAML ------------------------------------------------------------------------------------------------------------
 
-_FOLD = rb"[ \t]*(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))*[ \t]*"
-_BREAK = re.compile(rb"\r\n|\r|\n")
+_BREAK = rb"(?:\r\n|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"
+"""Line breaks of YAML 1.1, beside CR and LF: U+0085, and U+2028 and U+2029, which stay what they are."""
+_BREAKS = re.compile(_BREAK)
+_MORE_BREAKS = rb"(?:[ \t]*" + _BREAK + rb")*[ \t]*"
+# A run of blanks without a break is a piece of its own: else each of its blanks would be tried as a beginning.
+_FOLD = rb"[ \t]*" + _BREAK + _MORE_BREAKS + rb"|[ \t]+"
+
+
+def _line_breaks(text: bytes) -> list[bytes]:
+    return [found if len(found) == 3 else b"\n" for found in _BREAKS.findall(text)]
 
 
 def _folded(match: re.Match[bytes]) -> bytes:
     """Line folding of flow scalars: one break is a space, each further one a line feed."""
-    return b"\n" * (len(_BREAK.findall(match[0])) - 1) or b" "
+    first, *others = _line_breaks(match[0]) or (b"",)
+    if not first:
+        return match[0]
+    return b"".join(others) or b" " if first == b"\n" else first + b"".join(others)
 
 
 def _flat(value: bytes) -> bytes:
-    if _BREAK.search(value):
+    if _BREAKS.search(value):
         raise Undecodable("a line break has no canonical form in this YAML style")
     return value
 
 
 _YAML_SINGLE = re.compile(rb"''|" + _FOLD)
 _YAML_DOUBLE = re.compile(
-    rb"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|(?:\r\n|\r|\n)[ \t]*|.)|" + _FOLD, re.DOTALL
+    rb"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|" + _BREAK + _MORE_BREAKS + rb"|.)|" + _FOLD, re.DOTALL
 )
 _YAML_SHORT = {
     b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"\t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f",
     b"r": b"\r", b"e": b"\x1b", b"N": b"\xc2\x85", b"_": b"\xc2\xa0", b"L": b"\xe2\x80\xa8", b"P": b"\xe2\x80\xa9",
 }  # fmt: skip
+_YAML_BREAK_NAMES = {b"\xc2\x85": b"\\N", b"\xe2\x80\xa8": b"\\L", b"\xe2\x80\xa9": b"\\P"}
 
 
 def _yaml_double_meaning(match: re.Match[bytes]) -> bytes:
@@ -241,8 +254,9 @@ def _yaml_double_meaning(match: re.Match[bytes]) -> bytes:
     if text[:1] != b"\\":
         return _folded(match)
     body = text[1:]
-    if body[:1] in (b"\r", b"\n"):
-        return b""
+    breaks = _line_breaks(body)
+    if breaks:
+        return b"".join(breaks[1:])
     if body[:1] in (b"x", b"u", b"U") and len(body) > 1:
         try:
             return chr(int(body[1:], 16)).encode("utf-8", "surrogatepass")
@@ -253,21 +267,36 @@ def _yaml_double_meaning(match: re.Match[bytes]) -> bytes:
 
 def _yaml_double_encode(value: bytes) -> bytes:
     shorts = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x0D: b"\\r", 0x09: b"\\t"}
-    return b"".join(shorts.get(byte) or (b"\\x%02x" % byte if byte < 32 else bytes((byte,))) for byte in value)
+    text = b"".join(shorts.get(byte) or (b"\\x%02x" % byte if byte < 32 else bytes((byte,))) for byte in value)
+    return _BREAKS.sub(lambda match: _YAML_BREAK_NAMES[match[0]], text)
+
+
+def _line_start(pad: bytes) -> bytes:
+    """What begins a line of a block and is not part of the value: the indentation, or all of a shorter blank line."""
+    return rb"(?:" + pad + rb"| *(?=" + _BREAK + rb"|\Z))"
+
+
+def _join_lines(value: bytes, pad: bytes, newline: bytes) -> bytes:
+    """The value's lines behind one another, all but the first indented."""
+    if b"\r" in value or any(mark in value for mark in _YAML_BREAK_NAMES):
+        raise Undecodable("a block cannot hold this line break")
+    first, *others = value.split(b"\n")
+    return newline.join((first, *(line and pad + line for line in others)))
 
 
 def _block(parameter: str, folded: bool) -> Codec:
-    """`yaml-literal:INDENT:CHOMP` and `yaml-folded:…`: raw bytes from the first content line on.
+    """`yaml-literal:INDENT:CHOMP` and `yaml-folded:…`: raw bytes from the first line on; a third parameter `crlf`
+    says that lines end that way.
 
     For `strip` and `clip` they end before the last content line's break; for `keep` after all breaks.
     """
-    indent, chomp = parameter.split(":")
-    pad = b" " * int(indent)
+    indent, chomp, *crlf = parameter.split(":")
+    pad, newline = b" " * int(indent), b"\r\n" if crlf else b"\n"
     end = {"strip": b"", "clip": b"\n", "keep": b""}[chomp]
-    pattern = re.compile(rb"\A" + pad + rb"|(\r\n|\r|\n)(?:" + pad + rb"| *(?=[\r\n]|\Z))")
+    pattern = re.compile(rb"\A" + _line_start(pad) + rb"|(" + _BREAK + rb")" + _line_start(pad))
 
     def units(raw: bytes) -> Units:
-        yield from _tokens(pattern, lambda match: b"\n" if match[1] else b"")(raw)
+        yield from _tokens(pattern, lambda match: b"".join(_line_breaks(match[1] or b"")))(raw)
         if raw:
             yield 0, end, False
 
@@ -278,9 +307,8 @@ def _block(parameter: str, folded: bool) -> Codec:
             value = value[: len(value) - len(end)]
             if value.endswith(b"\n") or not value:
                 raise Undecodable("this block cannot end in an empty line")
-        if b"\r" in value:
-            raise Undecodable("a block cannot hold a carriage return")
-        return b"\n".join(line and pad + line for line in value.split(b"\n"))
+        text = _join_lines(value, pad, newline)
+        return text if text.startswith(newline) or not text else pad + text
 
     if not folded:
         return _Units(units, encode)
@@ -288,13 +316,15 @@ def _block(parameter: str, folded: bool) -> Codec:
     def decode(raw: bytes) -> bytes:
         import yaml
 
+        if not raw:
+            return b""
         # Indented by one and with an indicator, which can say no more than nine.
-        header = ">1" + {"strip": "-", "clip": "", "keep": "+"}[chomp] + "\n"
-        lines = re.sub(rb"(?m)^(?:" + pad + rb"| *(?=[\r\n]|\Z))", b" ", raw).decode("utf-8")
-        text = header + lines + ("" if chomp == "keep" else "\n")
+        header = b">1" + {"strip": b"-", "clip": b"", "keep": b"+"}[chomp] + b"\n"
+        lines = pattern.sub(lambda match: (match[1] or b"") + b" ", raw)
         try:
+            text = (header + lines + (b"" if chomp == "keep" else b"\n")).decode("utf-8")
             value = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 - the base loader makes text only
-        except yaml.YAMLError:
+        except (yaml.YAMLError, UnicodeError):
             raise Undecodable("not a folded block") from None
         return str(value).encode()
 
@@ -305,17 +335,15 @@ def _block(parameter: str, folded: bool) -> Codec:
 
 
 def _lines(parameter: str) -> Codec:
-    """`yaml-lines:INDENT`: a part of a literal block, from anywhere in a line to anywhere in a line."""
-    pad = b" " * int(parameter)
-    pattern = re.compile(rb"(?:\r\n|\r|\n)(?:" + pad + rb"| *(?=[\r\n]|\Z))")
-
-    def encode(value: bytes) -> bytes:
-        if b"\r" in value:
-            raise Undecodable("a block cannot hold a carriage return")
-        first, *others = value.split(b"\n")
-        return b"\n".join((first, *(line and pad + line for line in others)))
-
-    return _Units(_tokens(pattern, lambda match: b"\n"), encode)
+    """`yaml-lines:INDENT`: a part of a literal block, from anywhere in a line to anywhere in a line; a second
+    parameter `crlf` as there."""
+    indent, *crlf = parameter.split(":")
+    pad, newline = b" " * int(indent), b"\r\n" if crlf else b"\n"
+    pattern = re.compile(_BREAK + _line_start(pad))
+    return _Units(
+        _tokens(pattern, lambda match: b"".join(_line_breaks(match[0]))),
+        lambda value: _join_lines(value, pad, newline),
+    )
 
 
 def _same(value: bytes) -> bytes:
@@ -407,7 +435,13 @@ def units(name: str, raw: bytes) -> Units:
 
 def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
     """The chain for a part, found by `locate`, of a value that stands in `chain`: blocks without their ends."""
-    return tuple("yaml-lines:" + name.split(":")[1] if name.startswith("yaml-literal:") else name for name in chain)
+    result: list[str] = []
+    for name in chain:
+        kind, *parameters = name.split(":")
+        if kind == "yaml-literal":
+            name = ":".join(("yaml-lines", parameters[0], *parameters[2:]))
+        result.append(name)
+    return tuple(result)
 
 
 def _cover(units: Units, part: Span) -> Span | None:

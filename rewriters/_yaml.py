@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from rewriters._api import Span, Unreadable
+from rewriters._encode import Undecodable, decode
 
 __all__ = [
     "Alias",
@@ -161,8 +162,11 @@ class _Offsets:
 
 
 _STYLES = {None: "plain", "'": "single", '"': "double", "|": "literal", ">": "folded", "": "plain"}
-_PROPERTY = re.compile(r"(?:[&!][^\s]*[ \t]*(?:#[^\n\r]*)?(?:\r?\n[ \t]*)*)")
-_HEADER = re.compile(r"[|>]([0-9+-]*)[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n|\Z)")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_VALUE_BREAK = re.compile("[\n\u2028\u2029]")
+_LINE = re.compile("([^\r\n\x85\u2028\u2029]*)(\r\n|[\r\n\x85\u2028\u2029]|\\Z)")
+_HEADER = re.compile("[|>]([0-9+-]*)[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?(?:\r\n|[\r\n\x85\u2028\u2029]|\\Z)")
+_PROPERTY = re.compile("[&!][^\\s]*[ \t]*(?:(?:#[^\r\n\x85\u2028\u2029]*)?(?:\r\n|[\r\n\x85\u2028\u2029])[ \t]*)*")
 
 
 class _Reader:
@@ -260,16 +264,7 @@ class _Reader:
         if style == "plain" and not event.value:
             inner = (end, end) if not (event.anchor or event.tag) else (start, start)
             start, end = inner
-        return Scalar(
-            event.value,
-            Span(self.at(inner[0]), self.at(inner[1])),
-            Span(self.at(start), self.at(end)),
-            style,
-            (f"yaml-{style}",),
-            event.tag or "",
-            event.anchor or "",
-            self.at(begin),
-        )
+        return self._exact(event, (f"yaml-{style}",), inner, (start, end), begin)
 
     def _block(self, event: Any, begin: int, start: int, style: str) -> Scalar:
         header = _HEADER.match(self.text, start)
@@ -278,35 +273,57 @@ class _Reader:
         chomp = "keep" if "+" in header[1] else "strip" if "-" in header[1] else "clip"
         if chomp == "clip" and not event.value.endswith("\n"):
             chomp = "strip"  # the file ends without a line break
-        first, last = header.end(), max(event.end_mark.index, header.end())
-        body = self.text[first:last]
-        indent = 0
-        if event.value.strip("\n"):
-            # The first line with content sets the indentation unless the header does; deeper first lines are legal
-            # only with an indicator, so what LibYAML decoded tells how much of the line is the value's own.
-            line = next(text for text in body.splitlines() if text.strip(" "))
-            want = next(text for text in event.value.split("\n") if text.strip(" "))
-            indent = len(line) - len(want) if style == "literal" else len(line) - len(line.lstrip(" "))
-            rest = re.match(rf"(?:(?: *(?:\r\n|\r|\n))|(?: {{{max(indent, 1)}}}[^\r\n]*(?:\r\n|\r|\n|\Z)))*", body)
-            body = body[: rest.end()] if rest else body
-        if chomp != "keep":
-            body = body.rstrip(" \r\n") if not body.strip() else re.sub(r"(?:[ ]*(?:\r\n|\r|\n))*[ ]*\Z", "", body)
-            # Trailing blanks of the last content line are content in a literal block.
-            original = self.text[first:last]
-            tail = re.match(r"[ \t]*", original[len(body) :])
-            if body and tail:
-                body += tail[0]
-        end = first + len(body)
+        first = header.end()
+        lines = _LINE.findall(self.text, first, max(event.end_mark.index, first))
+        # Line breaks before the first text stand one for one in the value; what LibYAML took off the line that
+        # begins the text is the indentation.
+        wanted = _VALUE_BREAK.split(event.value)
+        at = next((index for index, line in enumerate(wanted) if line), None)
+        if at is None:
+            indent = max((len(line) for line, _ in lines if not line.strip(" ")), default=0)
+        else:
+            indent = _leading(lines[at][0]) - _leading(wanted[at]) if at < len(lines) else 0
+        pad = " " * max(indent, 0)
+        end = position = first
+        for line, line_break in lines:
+            content = len(line) > len(pad)
+            if not line.startswith(pad) if content else line.strip(" "):
+                break
+            if content or chomp == "keep":
+                end = position + len(line)
+            position += len(line) + len(line_break)
+            if chomp == "keep":
+                end = position
+        crlf = set(_BREAK.findall(self.text, first, end))
+        chain = f"yaml-{style}:{len(pad)}:{chomp}" + (":crlf" if crlf == {"\r\n"} else "")
+        return self._exact(event, (chain,), (first, end), (start, end), begin)
+
+    def _exact(
+        self, event: Any, chain: tuple[str, ...], inner: tuple[int, int], literal: tuple[int, int], begin: int
+    ) -> Scalar:
+        """The scalar, if its bytes do decode to what LibYAML read: what is not located exactly is never edited."""
+        raw = self.text[inner[0] : inner[1]]
+        if raw != event.value:
+            try:
+                exact = decode(chain, raw.encode()) == event.value.encode()
+            except Undecodable:
+                exact = False
+            if not exact:
+                raise Unreadable("a text is written in a form that cannot be located", event.start_mark.line + 1)
         return Scalar(
             event.value,
-            Span(self.at(first), self.at(end)),
-            Span(self.at(start), self.at(end)),
-            style,
-            (f"yaml-{style}:{indent}:{chomp}",),
+            Span(self.at(inner[0]), self.at(inner[1])),
+            Span(self.at(literal[0]), self.at(literal[1])),
+            _STYLES[event.style],
+            chain,
             event.tag or "",
             event.anchor or "",
             self.at(begin),
         )
+
+
+def _leading(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _plain(problem: str) -> str:
