@@ -109,7 +109,7 @@ class Layout:
             return False
         pair = own_pair(parent, name)
         if pair is None:
-            return not any(isinstance(key, Scalar) and key.text == name for key, _ in parent.entries().values())
+            return name not in parent.entries()
         node = own(pair[1])
         if isinstance(node, Scalar):
             return not node.text and node.style == "plain" and self.column(pair[0].start) is not None

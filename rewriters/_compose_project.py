@@ -180,12 +180,12 @@ class Variables:
         self.given[folder, name] = reference
         return name
 
-    def take(self, folder: str, name: str, reference: Reference) -> bool:
-        """Take just this name; whether that is possible."""
+    def take(self, folder: str, name: str, reference: Reference, free: str = "") -> bool:
+        """Take just this name; whether that is possible. `free` as in `name`."""
         known = self.known(folder)
         if known.get(name, reference) != reference or name in fetch.RESERVED or not fetch.is_variable(name):
             return False
-        if name.startswith(_TOOLS) or (name in self.used(folder) and name not in known):
+        if name.startswith(_TOOLS) or (name in self.used(folder) and name not in known and name != free):
             return False
         known[name] = reference
         self.given[folder, name] = reference

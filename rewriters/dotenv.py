@@ -231,6 +231,7 @@ class _Work:
 
     def other(self, item: Assignment, statement: Statement, raw: bytes, single: bool) -> bool:
         path, key = item.slot.path, statement.key
+        free = key if path.rsplit("/", 1)[-1] == ".env" else ""
         if item.part is not None:
             self.refuse(
                 item,
@@ -243,7 +244,7 @@ class _Work:
             self.refuse(
                 item, "readers of such files take `$` differently", "put the value in single quotes, then move it"
             )
-        elif not self.variables.take(folder_of(path), key, item.reference):
+        elif not self.variables.take(folder_of(path), key, item.reference, free):
             self.refuse(
                 item,
                 f"the fetch script cannot set {key} in this folder: it has another meaning or another secret there",
