@@ -33,7 +33,7 @@ from secretscan.detect.survey import Survey
 from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Noted, Progress
 from secretscan.inventory.ids import Ids
-from secretscan.plan.candidates import Candidate, candidates, carried, left_for
+from secretscan.plan.candidates import Candidate, candidates, carried, left_for, widened
 from secretscan.plan.choose import Names
 from secretscan.plan.diff import FileDiff, masked_diff
 from secretscan.plan.document import (
@@ -51,6 +51,7 @@ from secretscan.plan.document import (
 from secretscan.plan.names import Wanted
 from secretscan.plan.render import to_text
 from secretscan.prove.proof import compare
+from secretscan.vault.limits import unstorable
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
@@ -220,7 +221,7 @@ def _ask(work: _Work, name: str, requires: tuple[Requirement, ...]) -> Rewrite:
 
 
 def _refused(work: _Work, refusal: Refusal) -> bool:
-    """Takes the neighbours along if that is what is needed and possible; else takes the place out."""
+    """Takes the neighbours along, or the whole text in place of a part, if that is possible; else the place goes out."""
     here = [item for item in work.open if item.where == (refusal.path, refusal.pointer)]
     known = {item.slot.pointer for item in work.open if item.slot.path == refusal.path}
     missing = [pointer for pointer in refusal.needs if pointer not in known]
@@ -231,6 +232,9 @@ def _refused(work: _Work, refusal: Refusal) -> bool:
         if not any(item.value.empty() for item in more):
             work.open += more
             return True
+    if any(item.part is not None for item in here) and not refusal.needs and not unstorable(here[0].slot.value):
+        work.open = [item for item in work.open if item not in here] + [widened(here, work.ids)]
+        return True
     return work.drop(
         lambda item: item.where == (refusal.path, refusal.pointer), refusal.reason, refusal.alternative or _BY_HAND
     )

@@ -15,7 +15,7 @@ from secretscan.model import Finding, Kind, Strength
 from secretscan.plan.document import Left
 from secretscan.vault.limits import unstorable
 
-__all__ = ["Candidate", "candidates", "carried", "left_for"]
+__all__ = ["Candidate", "candidates", "carried", "left_for", "widened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,22 @@ def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
         )
     else:
         return parts
-    whole = ids.secret(slot.value)
-    covers = tuple(dict.fromkeys(id_ for finding in group if (id_ := ids.secret(finding.value)) != whole))
+    found = [ids.secret(finding.value) for finding in group]
     strength: Strength = "strong" if any(finding.strength == "strong" for finding in group) else first.strength
-    kind: Kind = "connection-string" if covers else first.kind
-    return [Candidate(slot, None, whole, slot.value, kind, strength, first.location.line, covers)]
+    return [_whole(slot, found, first.kind, strength, first.location.line, ids)]
+
+
+def _whole(slot: Slot, found: list[str], kind: Kind, strength: Strength, line: int, ids: Ids) -> Candidate:
+    own = ids.secret(slot.value)
+    covers = tuple(dict.fromkeys(id_ for id_ in found if id_ != own))
+    return Candidate(slot, None, own, slot.value, "connection-string" if covers else kind, strength, line, covers)
+
+
+def widened(parts: list[Candidate], ids: Ids) -> Candidate:
+    """All of the slot's text in place of these parts of it, for a platform that cannot replace them alone."""
+    first = parts[0]
+    strength: Strength = "strong" if any(item.strength == "strong" for item in parts) else first.strength
+    return _whole(first.slot, [item.id for item in parts], first.kind, strength, first.line, ids)
 
 
 def _left(finding: Finding, ids: Ids, reason: str, alternative: str) -> Left:
