@@ -39,7 +39,7 @@ _SPLIT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 _PASSWORDS = listed("password passwd passwort passphrase passcode pass pwd pw passw psw pword kennwort")
 _TOKENS = listed("token pat jwt bearer")
-_SECRETS = listed("secret credential credentials creds apikey secretkey accesskey authkey")
+_SECRETS = listed("secret credential credentials creds apikey secretkey accesskey authkey accountkey")
 _PLURAL = listed("passwords secrets tokens keys apikeys")
 _UNSURE = listed("auth authorization pin salt pepper seed sas sig signature cookie session otp mnemonic webhook")
 
@@ -91,6 +91,7 @@ _NOT_TOKEN_OF = listed("cancellation csrf xsrf page continuation next start end 
 _GLUED = (
     ("passphrase", "passphrase"), ("password", "password"), ("passwort", "passwort"), ("passwd", "passwd"),
     ("apikey", "apikey"), ("secretkey", "secretkey"), ("accesskey", "accesskey"), ("authkey", "authkey"),
+    ("accountkey", "accountkey"),
     ("credentials", "credentials"), ("secret", "secret"), ("token", "token"), ("pwd", "pwd"), ("pass", "pass"),
 )  # fmt: skip
 _NOT_GLUED = listed("bypass compass trespass encompass surpass underpass overpass")
