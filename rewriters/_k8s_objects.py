@@ -1,0 +1,401 @@
+"""Kubernetes manifests as objects, and every place in them that can hold a value.
+
+Sources: the Kubernetes API reference (Secret v1, ConfigMap v1, PodSpec v1), and `kubectl`'s reading of streams: several
+documents in a file, and kinds that end in `List` with `items`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rewriters import _encode
+from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, join, segment
+from rewriters.plaintext import Plaintext
+
+__all__ = ["CONTAINERS", "NAME", "Manifest", "Object", "Site", "claims", "follow", "read", "text_at"]
+
+NAME = "kubernetes"
+CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+TARGETS = ("external-secrets", "secrets-store-csi")
+MAX_SLOTS = 20_000
+"""Places kept of one file; a manifest is sent to an API server that takes at most 3 MiB an object."""
+
+Form = Literal["data", "stringData", "config", "env", "arg", "other"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Object:
+    """One API object. `alone` says that it is a document by itself, not an item of a list."""
+
+    path: str
+    api: str
+    kind: str
+    name: str
+    namespace: str
+    pointer: str
+    root: Map = field(repr=False)
+    document: Document = field(repr=False)
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """A slot with what rewriting needs of its surroundings.
+
+    `pair` is the key and the value of the map that holds the scalar; `owner` that map, or the list of arguments;
+    `container` the container around it.
+    """
+
+    slot: Slot
+    object: Object
+    scalar: Scalar
+    form: Form
+    owner: Map | Seq
+    pair: tuple[Scalar, Scalar] | None = None
+    container: Map | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manifest:
+    """A file as it was read. `aliases` are all of them, with the object around each."""
+
+    path: str
+    data: bytes = field(repr=False)
+    objects: tuple[Object, ...]
+    sites: tuple[Site, ...]
+    aliases: tuple[tuple[Alias, Object], ...]
+    repeated: bool
+    """Whether some map has a key twice: readers disagree about which one counts."""
+
+
+_START = rb"^(?:\xef\xbb\xbf)?(?:|[ \t]*[{,]?[ \t]*(?=[\"'])|\{[ \t]*)[\"']?"
+_API = re.compile(_START + rb"apiVersion[\"']?[ \t]*:[ \t]*[\"']?([\w./-]+)", re.MULTILINE)
+_KIND = re.compile(_START + rb"kind[\"']?[ \t]*:|[{,][ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
+_DATE = re.compile(rb"\d{4}-\d\d-\d\d")
+_ACTION = re.compile(rb"\{\{[^}\n]*(?:\.Values\b|\.Release\b|\.Chart\b|\.Capabilities\b|\$\.)")
+_ALONE = re.compile(rb"^(?:\xef\xbb\xbf)?\{\{", re.MULTILINE)
+"""Actions of a template engine: Helm's anywhere, any at the start of a line. Other braces may be content."""
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether this is a manifest for an API server: `apiVersion` and, unless it may come after the head, `kind`."""
+    name = path.rsplit("/", 1)[-1].lower()
+    if not name.endswith((".yaml", ".yml")) or name in ("kustomization.yaml", "kustomization.yml", "chart.yaml"):
+        return False
+    found = _API.search(head)
+    if found is None or _DATE.match(found[1]) or found[1].startswith(b"kustomize.config.k8s.io/"):
+        return False
+    if not _KIND.search(head) and (len(head) < 4096 or (b"/" not in found[1] and found[1] != b"v1")):
+        return False
+    return not (_ACTION.search(head) or _ALONE.search(head) or ("templates" in path.split("/")[:-1] and b"{{" in head))
+
+
+def follow(node: Node) -> Scalar | Map | Seq:
+    """The node, or what the alias stands for."""
+    return node.target if isinstance(node, Alias) else node
+
+
+def text_at(node: Node | None, *keys: str) -> str:
+    """The text at the end of a path of keys, or nothing."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, Map) else None
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def read(path: str, data: bytes) -> Manifest:
+    """The objects and places of a file. Raises `Unreadable`."""
+    reader = _Reader(path, data)
+    try:
+        for document in documents(data):
+            reader.document(document)
+    except Unreadable as error:
+        if b"{{" in data and error.reason.startswith("broken YAML"):
+            raise Unreadable(_TEMPLATE, error.line) from None
+        raise
+    reader.sites.sort(key=lambda site: (site.slot.span, site.slot.literal))
+    return Manifest(path, data, tuple(reader.objects), tuple(reader.sites), tuple(reader.aliases), reader.repeated)
+
+
+_TEMPLATE = "it is a template: the text before rendering is not a manifest"
+_NO_API = {
+    "annotations": "an annotation is stored with the object as it stands; the API has no reference for it",
+    "labels": "a label is stored with the object as it stands; the API has no reference for it",
+    "probe": "variables are not expanded in probes and lifecycle hooks",
+    "field": "this field of the API takes literal text only",
+    "env": "this list is not a container's, so it is not known that it takes valueFrom",
+    "base64": "the text is not base64, so the API server would refuse it",
+    "utf8": "the vault holds text and these bytes are not UTF-8",
+    "binaryData": "binary data of a ConfigMap is for files that are not text",
+    "volume": "volume attributes are literal text; the driver reads a Secret by a name of its own",
+}
+_NAMES_ONLY = frozenset(
+    ("secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef", "fieldRef", "resourceFieldRef", "remoteRef")
+) | {"secretStoreRef", "secretName", "serviceAccountName", "serviceAccount", "apiVersion", "kind"}
+"""Fields that the API defines as names of something: no value can stand there."""
+_NAMES_OF = {
+    "ExternalSecret": (("spec", "data"), ("spec", "target", "name")),
+    "SecretProviderClass": (("spec", "parameters"), ("spec", "secretObjects")),
+}
+"""The same by kind: what a reference to a vault consists of."""
+_HOOKS = frozenset(("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"))
+_VOLUME = frozenset(("csi", "flexVolume", "azureFile", "azureDisk", "volumeAttributes"))
+_FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(=.*)?\Z", re.DOTALL)
+_SETTING = re.compile(r"([A-Za-z_][\w.-]*)=", re.DOTALL)
+_TYPED = re.compile(r"(?i:true|false|null|~)\Z|[-+]?[0-9]+\Z")
+"""Plain scalars that are no text: no field of the API that could hold a credential takes them."""
+_LINE = re.compile(r"[^\r\n]{1,4096}\n?\Z")
+
+
+class _Reader:
+    """One pass over the nodes. Aliases are not followed: a value has one place, the one with the anchor."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self.objects: list[Object] = []
+        self.sites: list[Site] = []
+        self.aliases: list[tuple[Alias, Object]] = []
+        self.repeated = False
+        self.seen: Counter[str] = Counter()
+        self.pointers: set[str] = set()
+
+    def document(self, document: Document) -> None:
+        root = document.root
+        if not isinstance(root, Map):
+            return
+        items = root.get("items")
+        if text_at(root, "kind").endswith("List") and isinstance(items, Seq):
+            for item in items.items:
+                if isinstance(item, Map):
+                    self._object(item, document, alone=False)
+        elif "kind" in root.entries():
+            self._object(root, document, alone=True)
+
+    def _object(self, root: Map, document: Document, alone: bool) -> None:
+        kind, metadata = text_at(root, "kind"), root.get("metadata")
+        name = text_at(metadata, "name") or text_at(metadata, "generateName").rstrip("-")
+        pointer = segment(f"{kind}/{name}")
+        self.seen[pointer] += 1
+        if self.seen[pointer] > 1:
+            pointer += f"#{self.seen[pointer]}"
+        api, namespace = text_at(root, "apiVersion"), text_at(metadata, "namespace")
+        thing = Object(self.path, api, kind, name, namespace, pointer, root, document, alone)
+        self.objects.append(thing)
+        _Walk(self, thing).map(root, (), "field", None)
+
+    def add(self, site: Site) -> None:
+        if site.slot.pointer in self.pointers or len(self.sites) >= MAX_SLOTS:
+            self.repeated |= site.slot.pointer in self.pointers
+            return
+        self.pointers.add(site.slot.pointer)
+        self.sites.append(site)
+
+
+Steps = tuple[str | int, ...]
+
+
+class _Walk:
+    """The places of one object."""
+
+    def __init__(self, reader: _Reader, thing: Object) -> None:
+        self.reader = reader
+        self.object = thing
+
+    def any(self, node: Node, steps: Steps, why: str, owner: Map | Seq, container: Map | None) -> None:
+        if isinstance(node, Alias):
+            self.reader.aliases.append((node, self.object))
+        elif isinstance(node, Map):
+            self.map(node, steps, why, container)
+        elif isinstance(node, Seq):
+            self.seq(node, steps, why, container)
+        else:
+            key = next((step for step in reversed(steps) if isinstance(step, str)), "")
+            self.other(node, steps, key, why, owner)
+
+    def map(self, node: Map, steps: Steps, why: str, container: Map | None) -> None:
+        names = [key.text for key, _ in node.pairs if isinstance(key, Scalar) and key.text != "<<"]
+        if len(set(names)) < len(names):
+            self.reader.repeated = True
+        for key, value in node.pairs:
+            if not isinstance(key, Scalar):
+                if isinstance(key, Map) and key.flow:
+                    raise Unreadable(_TEMPLATE, self.reader.data.count(b"\n", 0, key.start) + 1)
+                continue
+            name, inner = key.text, (*steps, key.text)
+            if not steps and self._data(name, value):
+                continue
+            if name in _NAMES_ONLY or inner in _NAMES_OF.get(self.object.kind, ()):
+                self._aliases(value)
+            elif isinstance(value, Seq) and name in CONTAINERS:
+                self._containers(value, inner)
+            elif isinstance(value, Seq) and name == "env":
+                self._env(value, inner, node if node is container else None)
+            elif isinstance(value, Seq) and name in ("command", "args"):
+                self._arguments(value, inner, why, node if node is container else None)
+            else:
+                self.any(value, inner, _why(name, steps, why), node, None)
+
+    def seq(self, node: Seq, steps: Steps, why: str, container: Map | None) -> None:
+        for label, item in _labelled(node):
+            self.any(item, (*steps, label), why, node, container)
+
+    def _aliases(self, node: Node) -> None:
+        if isinstance(node, Alias):
+            self.reader.aliases.append((node, self.object))
+        elif isinstance(node, Map):
+            for key, value in node.pairs:
+                self._aliases(key)
+                self._aliases(value)
+        elif isinstance(node, Seq):
+            for item in node.items:
+                self._aliases(item)
+
+    # --- the places that the API knows -------------------------------------------------------------------------------
+
+    def _data(self, name: str, value: Node) -> bool:
+        """The data of a Secret or ConfigMap; whether that is what it was."""
+        kinds = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binaryData")}.get(self.object.kind, ())
+        if name not in kinds or not isinstance(value, Map) or "/" in self.object.api:
+            return False
+        names = [key.text for key, _ in value.pairs if isinstance(key, Scalar)]
+        self.reader.repeated |= len(set(names)) < len(names)
+        for key, item in value.pairs:
+            if not isinstance(item, Scalar) or not isinstance(key, Scalar):
+                self._aliases(item)
+            elif item.text:
+                self._datum(name, key, item, value)
+        return True
+
+    def _datum(self, block: str, key: Scalar, item: Scalar, owner: Map) -> None:
+        secret = self.object.kind == "Secret"
+        encoding, value, reason = item.encoding, item.text.encode(), ""
+        if block in ("data", "binaryData") and (secret or block == "binaryData"):
+            chain = (*item.encoding, _base64(item.text))
+            try:
+                value = _encode.decode(chain, self.reader.data[item.span.start : item.span.end])
+                encoding = chain
+            except _encode.Undecodable:
+                reason = _NO_API["base64"]
+        if not value:
+            return
+        if not reason and not _is_text(value):
+            reason = _NO_API["utf8"]
+        if block == "binaryData":
+            reason = _NO_API["binaryData"]
+        place: Place = "config"
+        if secret:
+            place = "registry" if key.text in (".dockerconfigjson", ".dockercfg") else "secret"
+        elif _LINE.match(item.text):
+            place = "env"
+        form: Form = "config" if not secret else "data" if block == "data" else "stringData"
+        slot = self._slot((block, key.text), key.text, value, item, encoding, place, reason)
+        self.reader.add(Site(slot, self.object, item, form, owner, (key, item)))
+
+    def _containers(self, node: Seq, steps: Steps) -> None:
+        for label, item in _labelled(node):
+            self.any(item, (*steps, label), "field", node, item if isinstance(item, Map) else None)
+
+    def _env(self, node: Seq, steps: Steps, container: Map | None) -> None:
+        for label, item in _labelled(node):
+            if not isinstance(item, Map):
+                self.any(item, (*steps, label), "env", node, None)
+                continue
+            name = text_at(item, "name")
+            for key, value in item.pairs:
+                if isinstance(key, Scalar) and key.text == "value" and isinstance(value, Scalar):
+                    if value.text:
+                        inner = (*steps, label, "value")
+                        site = self._expanded(inner, name, value, "env", "" if container else _NO_API["env"])
+                        self.reader.add(Site(site, self.object, value, "env", item, (key, value), container))
+                elif not (isinstance(key, Scalar) and key.text == "name" and isinstance(value, Scalar)):
+                    self.any(value, (*steps, label, _text(key)), "field", item, None)
+
+    def _arguments(self, node: Seq, steps: Steps, why: str, container: Map | None) -> None:
+        reason = "" if container else _NO_API["probe" if why == "probe" else "field"]
+        flag = ""
+        for index, item in enumerate(node.items):
+            if not isinstance(item, Scalar):
+                self.any(item, (*steps, index), why, node, None)
+                flag = ""
+                continue
+            match = _FLAG.match(item.text)
+            setting = _SETTING.match(item.text)
+            key = match[1] if match else flag or (setting[1] if setting else "")
+            if item.text:
+                slot = self._expanded((*steps, index), key, item, "arg", reason)
+                self.reader.add(Site(slot, self.object, item, "arg", node, None, container))
+            flag = match[1] if match and not match[2] else ""
+
+    def _expanded(self, steps: Steps, key: str, item: Scalar, place: Place, reason: str) -> Slot:
+        """A slot in whose text the kubelet expands `$(NAME)` and takes `$$` for `$`."""
+        encoding, value = item.encoding, item.text.encode()
+        if "$$" in item.text and "$" not in item.text.replace("$$", ""):
+            encoding, value = (*encoding, "dollar"), value.replace(b"$$", b"$")
+        return self._slot(steps, key, value, item, encoding, place, reason, interpolates=not reason)
+
+    def other(self, item: Scalar, steps: Steps, key: str, why: str, owner: Map | Seq) -> None:
+        typed = item.style == "plain" and _TYPED.match(item.text)
+        if item.text and not typed and steps[:2] not in (("metadata", "name"), ("metadata", "namespace")):
+            place: Place = "arg" if why == "probe" and "command" in steps else "volume" if why == "volume" else "other"
+            slot = self._slot(steps, key, item.text.encode(), item, item.encoding, place, _NO_API[why])
+            self.reader.add(Site(slot, self.object, item, "other", owner))
+
+    def _slot(
+        self,
+        steps: Steps,
+        key: str,
+        value: bytes,
+        item: Scalar,
+        encoding: tuple[str, ...],
+        place: Place,
+        reason: str,
+        interpolates: bool = False,
+    ) -> Slot:
+        if item.style not in ("literal", "folded") and _ACTION.search(item.text.encode()):
+            raise Unreadable(_TEMPLATE, self.reader.data.count(b"\n", 0, item.span.start) + 1)
+        pointer = f"{self.object.pointer}.{join(*steps)}"
+        return Slot(
+            NAME, self.object.path, pointer, key, Plaintext(value), Span(item.span.start, item.span.end), item.literal,
+            encoding, place, () if reason else TARGETS, reason, interpolates,
+        )  # fmt: skip
+
+
+def _why(name: str, steps: Steps, why: str) -> str:
+    if steps[-1:] == ("metadata",) and name in ("annotations", "labels"):
+        return name
+    return "probe" if name in _HOOKS else "volume" if name in _VOLUME else why
+
+
+def _labelled(node: Seq) -> Iterator[tuple[str | int, Node]]:
+    """The items of a list, by their `name` where each has one of its own, else by number."""
+    names = [text_at(follow(item), "name") for item in node.items]
+    unique = all(names) and len(set(names)) == len(names)
+    for index, item in enumerate(node.items):
+        yield (names[index] if unique else index), item
+
+
+def _text(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in value
+
+
+def _base64(text: str) -> str:
+    """The codec with the wrapping of this text."""
+    if not set(text) & {"\n", "\r"}:
+        return "base64"
+    tail = text.endswith("\n")
+    lines = text.split("\n")
+    width = len(lines[0]) if len(lines) - tail > 1 else 0
+    return f"base64:{width or ''}{'n' if tail else ''}"

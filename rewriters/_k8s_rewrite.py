@@ -1,0 +1,534 @@
+"""The edits that put references to a vault into Kubernetes manifests.
+
+A Secret becomes the object that makes it; a literal of a container becomes a key of a Secret so made; a ConfigMap's
+value moves there when everything that reads it is known. `_k8s_vault` says what those objects look like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rewriters import _encode
+from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
+from rewriters._k8s_data import Moves, config_edits, converted, reduced
+from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
+from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of
+from rewriters._k8s_uses import Pod, Use, mentions, nearest, pods, uses
+from rewriters._k8s_vault import CSI, ESO, Entry, Unfit, Vaults, same_namespace
+from rewriters._yaml import Alias, Map, Scalar, Seq, newline
+
+__all__ = ["rewrite"]
+
+
+def rewrite(request: Request) -> Rewrite:
+    """The answer to a request. Never raises for what a file holds: what cannot be done is refused."""
+    return _Rewriting(request).answer() if request.assignments else Rewrite()
+
+
+class _Insert(NamedTuple):
+    owner: Map
+    key: str
+    items: list[Tree]
+    before: str
+    style: Style
+
+
+class _Job(NamedTuple):
+    assignment: Assignment
+    site: Site
+
+
+class _Change:
+    """What one group of assignments comes to, before it is certain that all of it can be done."""
+
+    def __init__(self) -> None:
+        self.edits: list[Edit] = []
+        self.inserts: list[tuple[str, _Insert]] = []
+        self.documents: list[tuple[Object, Tree]] = []
+        self.notes: list[str] = []
+
+
+class _Rewriting:
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.manifests: dict[str, Manifest] = {}
+        for path, data in request.files.items():
+            if claims(path, data[:4096]):
+                try:
+                    self.manifests[path] = read(path, data)
+                except Unreadable:
+                    continue  # named by whoever asked for its slots
+        self.objects = [thing for manifest in self.manifests.values() for thing in manifest.objects]
+        self.vaults = Vaults(self.manifests.values(), request.settings)
+        self.changes: list[_Change] = []
+        self.refusals: list[Refusal] = []
+        self.whole: dict[tuple[int, Reference], Site] = {}
+        self.names: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def answer(self) -> Rewrite:
+        groups: dict[tuple[int, str], list[_Job]] = {}
+        for assignment in self.request.assignments:
+            try:
+                site = self._site(assignment)
+            except Unfit as problem:
+                self._refuse(assignment, problem)
+                continue
+            form = {"data": "secret", "stringData": "secret", "env": "pod", "arg": "pod"}.get(site.form, site.form)
+            groups.setdefault((id(site.object), form), []).append(_Job(assignment, site))
+        for (_, form), jobs in groups.items():
+            one = {"secret": self._secret, "config": self._config}.get(form)
+            try:
+                if one is None:
+                    self._workload(jobs)
+                else:
+                    self.changes.append(one(jobs))
+            except Unfit as problem:
+                for job in jobs:
+                    self._refuse(job.assignment, problem)
+        return self._emit()
+
+    def _site(self, assignment: Assignment) -> Site:
+        slot = assignment.slot
+        manifest = self.manifests.get(slot.path)
+        sites = manifest.sites if manifest else ()
+        site = next((item for item in sites if item.slot.pointer == slot.pointer and item.slot.span == slot.span), None)
+        if site is None or manifest is None:
+            raise Unfit("the file does not hold this place any more", "scan again")
+        if not site.slot.targets:
+            raise Unfit(site.slot.reason, _alternative(site))
+        if manifest.repeated:
+            raise Unfit(
+                "a key stands twice in one map of the file", "remove the one that does not count, then plan again"
+            )
+        if any(alias.target is site.scalar for alias, _ in manifest.aliases):
+            raise Unfit("the value has an anchor and is used in other places", "write the value out in each place")
+        return site
+
+    def _refuse(self, assignment: Assignment, problem: Unfit) -> None:
+        slot = assignment.slot
+        self.refusals.append(Refusal(slot.path, slot.pointer, problem.reason, problem.alternative, problem.needs))
+
+    # --- Secrets -----------------------------------------------------------------------------------------------------
+
+    def _secret(self, jobs: Sequence[_Job]) -> _Change:
+        thing = jobs[0].site.object
+        manifest = self.manifests[thing.path]
+        moves = Moves(manifest, thing, {id(job.site.scalar): job.assignment.reference for job in jobs})
+        style = style_of(manifest.data, thing.root)
+        change = _Change()
+        if self.vaults.target == CSI:
+            if moves.remaining:
+                raise Unfit(
+                    "the driver makes a Secret as a whole, and other keys of this one would stay",
+                    "move the other keys along, or choose the target external-secrets",
+                    moves.siblings,
+                )
+            users = self._readers(thing)
+            spec = self.vaults.class_spec(thing.name, moves.entries, moves.type, moves.labels)
+            change.edits = converted(moves, self.vaults.class_api, "SecretProviderClass", spec, None, style)
+            self._mount(change, thing.name, users)
+        elif moves.remaining:
+            if moves.whole_only:
+                raise Unfit(
+                    "this Secret is valid only with all of its keys", "move the other keys along", moves.siblings
+                )
+            change.edits = reduced(moves)
+            self._external(change, thing, self._free(thing), thing.name, moves.entries, "Merge")
+            change.notes.append(
+                "a Secret that keeps some keys has to be applied before its ExternalSecret fills the others"
+            )
+        else:
+            spec = self.vaults.external_spec(thing, thing.name, moves.entries, "Owner", moves.shape)
+            data = self.vaults.external_data(moves.entries)
+            change.edits = converted(moves, self.vaults.api, "ExternalSecret", spec, data, style)
+        return change
+
+    def _readers(self, thing: Object) -> list[Use]:
+        """The pods that use a Secret and can so have the driver make it. Raises `Unfit`."""
+        found = uses(self.objects, "Secret", thing.name, thing.namespace)
+        if any(use.how == "pull" for use in found):
+            raise Unfit(
+                "the driver makes a Secret while a pod starts, which is too late for pulling its image",
+                "choose the target external-secrets",
+            )
+        if not found:
+            raise Unfit(
+                "the driver makes a Secret only while a pod mounts it, and no pod here uses this one",
+                "choose the target external-secrets",
+            )
+        return found
+
+    def _external(
+        self, change: _Change, thing: Object, name: str, secret: str, entries: Sequence[Entry], policy: str
+    ) -> None:
+        """A further document that makes a Secret, in the file of the object that needs it."""
+        spec = self.vaults.external_spec(thing, secret, entries, policy, {})
+        spec["data"] = self.vaults.external_data(entries)
+        self._document(change, thing, self.vaults.api, "ExternalSecret", name, spec)
+
+    @staticmethod
+    def _document(change: _Change, thing: Object, api: str, kind: str, name: str, spec: dict[str, Tree]) -> None:
+        metadata: dict[str, Tree] = {"name": name}
+        if thing.namespace:
+            metadata["namespace"] = thing.namespace
+        change.documents.append((thing, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}))
+
+    def _free(self, thing: Object) -> str:
+        """A name for the Secret beside an object: its own and `-keyvault`, numbered if that is taken."""
+        base = re.sub(r"[^a-z0-9.-]", "-", (thing.name or thing.kind).lower()).strip("-.")[:230] or "workload"
+        owner = (thing.kind, thing.name)
+        kinds = ("Secret", "ExternalSecret", "SecretProviderClass", "ConfigMap")
+        taken = {
+            item.name for item in self.objects if item.kind in kinds and same_namespace(item.namespace, thing.namespace)
+        }
+        number = 1
+        while True:
+            name = f"{base}-keyvault" + (f"-{number}" if number > 1 else "")
+            if name not in taken and self.names.setdefault((thing.namespace, name), owner) == owner:
+                return name
+            number += 1
+
+    # --- environments and arguments ----------------------------------------------------------------------------------
+
+    def _workload(self, jobs: Sequence[_Job]) -> None:
+        thing = jobs[0].site.object
+        manifest = self.manifests[thing.path]
+        style = style_of(manifest.data, thing.root)
+        change = _Change()
+        accepted: list[_Job] = []
+        name = self._free(thing)
+        entries: dict[str, Entry] = {}
+        extra: dict[int, dict[Reference, str]] = {}
+        for job in sorted(jobs, key=lambda job: job.site.form != "env" or job.assignment.part is not None):
+            try:
+                change.edits.append(self._literal(manifest, job, name, style, extra))
+            except Unfit as problem:
+                self._refuse(job.assignment, problem)
+                continue
+            accepted.append(job)
+            entry = _entry(job.assignment.reference)
+            entries[entry.key] = entry
+        containers = {id(job.site.container): job.site.container for job in accepted}
+        try:
+            for where, container in containers.items():
+                if container is not None and where in extra:
+                    items: list[Tree] = [_variable(var, name, ref) for ref, var in extra[where].items()]
+                    self._insert(change, manifest, container, "env", items, style)
+            if accepted and self.vaults.target == CSI:
+                spec = self.vaults.class_spec(name, list(entries.values()), "", {})
+                self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
+                inside = [pod for pod in pods(thing) if any(id(item) in containers for item in pod.containers)]
+                for pod in inside:
+                    mine = [item for item in pod.containers if id(item) in containers]
+                    self._mount_pod(change, name, pod, mine[0])
+            elif accepted:
+                self._external(change, thing, name, name, list(entries.values()), "Owner")
+        except Unfit as problem:
+            for job in accepted:
+                self._refuse(job.assignment, problem)
+            return
+        self.changes.append(change)
+
+    def _literal(
+        self, manifest: Manifest, job: _Job, name: str, style: Style, extra: dict[int, dict[Reference, str]]
+    ) -> Edit:
+        """The edit of one literal, or of a part of it; `extra` gathers the variables that it needs besides."""
+        site, (slot, reference, part) = job.site, (job.site.slot, job.assignment.reference, job.assignment.part)
+        raw = manifest.data[slot.span.start : slot.span.end]
+        if part is None and re.search(r"\$\((?!\$)", site.scalar.text):
+            raise Unfit("the text refers to other variables", "move only the part of it that is secret")
+        if part is None and not _delivered_as_is(site):
+            raise Unfit("the kubelet hands over another text than stands here ($$ is $)", "double each $ in the text")
+        if part is None and site.form == "env" and site.pair:
+            owner = site.owner
+            assert isinstance(owner, Map)  # noqa: S101 - the owner of an env value is its entry
+            self.whole[id(site.container), reference] = site
+            return _env_value(manifest, site, owner, name, reference, style)
+        span = slot.span
+        if part is not None:
+            found = _encode.locate(slot.encoding, raw, part)
+            if found is None:
+                raise Unfit("this part of the value has no text of its own here", "write the value in plain quotes")
+            span = Span(slot.span.start + found.start, slot.span.start + found.end)
+        elif site.scalar.style in ("literal", "folded"):
+            span = Span(slot.literal.start, stops(manifest.data, site.scalar))
+        if manifest.data[slot.span.start : span.start].endswith(b"$"):
+            raise Unfit("a $ stands right before this part and would escape the reference", "double each $ in the text")
+        assert site.container is not None  # noqa: S101 - only slots of containers have targets
+        variable = self._earlier(site, reference) or self._variable(manifest, site.container, reference, extra)
+        return Edit(manifest.path, span, f"$({variable})".encode())
+
+    def _earlier(self, site: Site, reference: Reference) -> str:
+        """The name of a variable that becomes this very reference as a whole and is known where the site stands."""
+        whole = self.whole.get((id(site.container), reference))
+        env = site.container.get("env") if site.container else None
+        if whole is None or not isinstance(env, Seq):
+            return ""
+        names = [text_at(item.target if isinstance(item, Alias) else item, "name") for item in env.items]
+        known = site.form == "arg" or whole.slot.span < site.slot.span
+        return whole.slot.key if known and names.count(whole.slot.key) == 1 else ""
+
+    def _variable(
+        self, manifest: Manifest, container: Map, reference: Reference, extra: dict[int, dict[Reference, str]]
+    ) -> str:
+        """The name of a variable of this container that holds the secret; a new one stands before all others."""
+        mine = extra.setdefault(id(container), {})
+        if reference not in mine:
+            env = container.get("env")
+            items = env.items if isinstance(env, Seq) else ()
+            taken = {text_at(item.target if isinstance(item, Alias) else item, "name") for item in items}
+            base = reference.variable if not reference.variable[:1].isdigit() else f"_{reference.variable}"
+            name, number = base, 2
+            while name in taken or name in mine.values() or f"$({name})".encode() in manifest.data:
+                name, number = f"{base}_{number}", number + 1
+            mine[reference] = name
+        return mine[reference]
+
+    def _insert(
+        self, change: _Change, manifest: Manifest, owner: Map, key: str, items: list[Tree], style: Style
+    ) -> None:
+        own = [name.text for name, _ in owner.pairs if isinstance(name, Scalar)]
+        if not own or (key not in own and key in owner.entries()):
+            raise Unfit(f"the list {key} comes from a merge", "write the list out in the container")
+        before = own[0]
+        if not insertion(manifest.path, manifest.data, owner, key, items, style, before):
+            raise Unfit(f"no text can be added to the list {key} here", "write the list in block style")
+        change.inserts.append((manifest.path, _Insert(owner, key, items, before, style)))
+
+    # --- the driver's volumes ----------------------------------------------------------------------------------------
+
+    def _mount(self, change: _Change, name: str, users: Iterable[Use]) -> None:
+        seen: set[int] = set()
+        for use in users:
+            if id(use.pod.spec) not in seen:
+                seen.add(id(use.pod.spec))
+                self._mount_pod(change, name, use.pod, use.container or use.pod.containers[0])
+
+    def _mount_pod(self, change: _Change, name: str, pod: Pod, container: Map) -> None:
+        """The volume without which the driver makes no Secret, and the mount without which the volume is left out."""
+        manifest = self.manifests[pod.object.path]
+        style = style_of(manifest.data, pod.object.root)
+        source = {"volumeAttributes": {"secretProviderClass": name}}
+        attributes: Tree = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, **source}
+        label = name[:63].rstrip("-.").replace(".", "-")
+        self._insert(change, manifest, pod.spec, "volumes", [{"name": label, "csi": attributes}], style)
+        mount: Tree = {"name": label, "mountPath": f"/mnt/secrets-store/{label}", "readOnly": True}
+        self._insert(change, manifest, container, "volumeMounts", [mount], style)
+
+    # --- ConfigMaps --------------------------------------------------------------------------------------------------
+
+    def _config(self, jobs: Sequence[_Job]) -> _Change:
+        thing = jobs[0].site.object
+        manifest = self.manifests[thing.path]
+        same = [
+            item
+            for item in self.objects
+            if item.kind == "ConfigMap" and item.name == thing.name and same_namespace(item.namespace, thing.namespace)
+        ]
+        found = uses(self.objects, "ConfigMap", thing.name, thing.namespace)
+        mine = [use for use in found if nearest(use.pod.object.path, same) is thing]
+        keys = {job.site.slot.key: job.assignment.reference for job in jobs}
+        self._known_consumers(thing, same, found, mine)
+        name = self._free(thing)
+        change = _Change()
+        entries = [Entry(key, reference) for key, reference in keys.items()]
+        change.edits = config_edits(manifest, thing, {id(job.site.scalar) for job in jobs})
+        every = {key.text for key, _ in _data(thing).pairs if isinstance(key, Scalar)} == set(keys)
+        done: set[int] = set()
+        for use in mine:
+            if id(use.ref) not in done:
+                done.add(id(use.ref))
+                self._switch(change, use, name, set(keys), every)
+        if self.vaults.target == CSI:
+            spec = self.vaults.class_spec(name, entries, "", {})
+            self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
+            self._mount(change, name, mine)
+        else:
+            self._external(change, thing, name, name, entries, "Owner")
+        return change
+
+    def _known_consumers(self, thing: Object, same: list[Object], found: list[Use], mine: list[Use]) -> None:
+        alternative = "move the value into a Secret by hand and let the pods read it from there"
+        if any(nearest(use.pod.object.path, same) is None for use in found):
+            raise Unfit("several ConfigMaps of this name are equally near to a pod that reads one", alternative)
+        if not mine:
+            raise Unfit(
+                "nothing in the given files reads this ConfigMap, so it is not known what would break", alternative
+            )
+        if any(mentions(item, thing.name) for item in self.objects):
+            raise Unfit("an object of another kind names this ConfigMap", alternative)
+        patches = [item for item in same if not any(nearest(use.pod.object.path, same) is item for use in found)]
+        if any(item is not thing for item in patches):
+            raise Unfit("another file changes this ConfigMap", alternative)
+
+    def _switch(self, change: _Change, use: Use, name: str, keys: set[str], every: bool) -> None:
+        """Lets one reader of a ConfigMap read the moved keys from the Secret `name`."""
+        manifest = self.manifests[use.pod.object.path]
+        style = style_of(manifest.data, use.pod.object.root)
+        pair = next(
+            (pair for pair in use.holder.pairs if isinstance(pair[0], Scalar) and pair[0].text == use.field), None
+        )
+        label = next((v for k, v in use.ref.pairs if isinstance(k, Scalar) and k.text == "name"), None)
+        shared = pair is None or isinstance(pair[1], Alias) or not isinstance(label, Scalar) or label.anchor
+        if shared or pair is None or not isinstance(pair[0], Scalar) or not isinstance(label, Scalar):
+            raise Unfit("a pod reads this ConfigMap through an alias", "write the reference out in the pod")
+        rename = Edit(manifest.path, label.span, name.encode())
+        if use.how == "env":
+            if text_at(use.ref, "key") in keys:
+                change.edits += [Edit(manifest.path, pair[0].span, b"secretKeyRef"), rename]
+            return
+        if use.how == "envFrom":
+            self._env_from(change, manifest, use, name, style)
+            return
+        items = use.ref.get("items")
+        listed = (
+            {text_at(item.target if isinstance(item, Alias) else item, "key") for item in items.items}
+            if isinstance(items, Seq)
+            else None
+        )
+        if listed is not None and not listed & keys:
+            return
+        if not (every if listed is None else listed <= keys):
+            raise Unfit(
+                "a pod mounts this ConfigMap as files, with keys that would stay beside the ones that move",
+                "split the ConfigMap, or let the pod mount both in a projected volume",
+            )
+        field_name = next(k for k, _ in use.ref.pairs if isinstance(k, Scalar) and k.text == "name")
+        change.edits += [Edit(manifest.path, pair[0].span, b"secret"), rename]
+        if use.how == "volume":
+            change.edits.append(Edit(manifest.path, field_name.span, b"secretName"))
+
+    def _env_from(self, change: _Change, manifest: Manifest, use: Use, name: str, style: Style) -> None:
+        """Right after the ConfigMap the Secret is read too, so that the order of precedence stays."""
+        prefix = text_at(use.holder, "prefix")
+        if text_at(use.ref, "optional"):
+            raise Unfit("a pod reads this ConfigMap only if it is there", "write the reference out in the pod")
+        item: dict[str, Tree] = {"prefix": prefix} if prefix else {}
+        item["secretRef"] = {"name": name}
+        if not any(entry is use.holder for entry in use.items.items):
+            raise Unfit("a pod reads this ConfigMap through an alias", "write the reference out in the pod")
+        end = stops(manifest.data, use.holder)
+        if use.items.flow:
+            quoted = any(isinstance(key, Scalar) and key.style == "double" for key, _ in use.holder.pairs)
+            change.edits.append(Edit(manifest.path, Span(end, end), f", {flow(item, quoted)}".encode()))
+            return
+        start = manifest.data.rindex(b"-", 0, use.holder.start)
+        pad = column(manifest.data, start)
+        lines = block(item, 2, style).split(style.newline)
+        text = "- " + lines[0].lstrip(" ") + "".join(style.newline + " " * pad + line for line in lines[1:])
+        change.edits.append(Edit(manifest.path, Span(end, end), f"{style.newline}{' ' * pad}{text}".encode()))
+
+    # --- the answer --------------------------------------------------------------------------------------------------
+
+    def _emit(self) -> Rewrite:
+        edits: dict[Edit, None] = {}
+        inserts: dict[tuple[str, int, str], _Insert] = {}
+        documents: dict[str, list[tuple[Object, Tree]]] = {}
+        notes: dict[str, None] = {}
+        for change in self.changes:
+            edits.update(dict.fromkeys(change.edits))
+            notes.update(dict.fromkeys(change.notes))
+            for path, item in change.inserts:
+                node = item.owner.get(item.key)
+                there = inserts.setdefault((path, id(node) if node else id(item.owner), item.key), item)
+                if there is not item:
+                    there.items.extend(new for new in item.items if new not in there.items)
+            for thing, tree in change.documents:
+                documents.setdefault(thing.path, []).append((thing, tree))
+        for (path, _, key), item in inserts.items():
+            data = self.manifests[path].data
+            edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style, item.before)))
+        companions: list[Companion] = []
+        for path, made in documents.items():
+            found = self._append(path, made)
+            if isinstance(found, Edit):
+                edits[found] = None
+            else:
+                companions.append(found)
+                notes[f"{path} is a part of a manifest: add {found.path} to the resources it is built with"] = None
+        if self.changes:
+            stores, said = self.vaults.companions()
+            companions += stores
+            notes.update(dict.fromkeys((*said, *self._notes())))
+        ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
+        return Rewrite(tuple(ordered), tuple(companions), tuple(self.refusals), notes=tuple(notes))
+
+    def _notes(self) -> list[str]:
+        if self.vaults.target == ESO:
+            return ["the cluster needs the External Secrets Operator"]
+        return [
+            "the cluster needs the Secrets Store CSI driver with its Azure provider and with sync to Secrets enabled",
+            "each pod's ServiceAccount needs a federated credential of the identity that the SecretProviderClass names",
+        ]
+
+    def _append(self, path: str, made: Sequence[tuple[Object, Tree]]) -> Edit | Companion:
+        """Further documents at the end of a file, or in a file beside it where the end must stay as it is."""
+        data = self.manifests[path].data
+        style = style_of(data, made[0][0].root)
+        texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
+        last = max((thing.document.end for thing in self.manifests[path].objects), default=0)
+        open_block = not data.endswith(b"\n") and any(
+            site.scalar.style in ("literal", "folded") and site.scalar.end >= last
+            for site in self.manifests[path].sites
+        )
+        if open_block or any(_partial(thing) for thing, _ in made):
+            stem = path.rsplit(".", 1)[0] + "-keyvault"
+            while f"{stem}.yaml" in self.request.files:
+                stem += "-2"
+            content = f"---{style.newline}".join(text + style.newline for text in texts)
+            return Companion(f"{stem}.yaml", content.encode(), f"apply {stem}.yaml together with {path}")
+        line = newline(data).decode()
+        lead = "" if data.endswith(b"\n") else line
+        if data.rstrip().split(b"\n")[-1].strip() != b"---":
+            lead += "---" + line
+        text = lead + f"{line}---{line}".join(texts) + (line if data.endswith(b"\n") else "")
+        return Edit(path, Span(len(data), len(data)), text.encode())
+
+
+def _entry(reference: Reference) -> Entry:
+    return Entry(reference.name + (f".{reference.version}" if reference.version else ""), reference)
+
+
+def _variable(variable: str, secret: str, reference: Reference) -> Tree:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": _entry(reference).key}}}
+
+
+def _env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference: Reference, style: Style) -> Edit:
+    """`value: text` becomes `valueFrom` in the style of the entry."""
+    assert site.pair is not None  # noqa: S101 - asked by the caller
+    key, value = site.pair
+    tree: dict[str, Tree] = {"secretKeyRef": {"name": name, "key": _entry(reference).key}}
+    if owner.flow:
+        text = flow({"valueFrom": tree}, key.style == "double")[1:-1]
+        return Edit(manifest.path, Span(key.start, value.end), text.encode())
+    pad = column(manifest.data, key.start)
+    text = block({"valueFrom": tree}, pad, style).lstrip(" ")
+    return Edit(manifest.path, Span(key.start, stops(manifest.data, value)), text.encode())
+
+
+def _delivered_as_is(site: Site) -> bool:
+    text = site.scalar.text
+    return "$$" not in text or site.slot.encoding[-1] == "dollar"
+
+
+def _data(thing: Object) -> Map:
+    node = thing.root.get("data")
+    return node if isinstance(node, Map) else thing.root
+
+
+def _partial(thing: Object) -> bool:
+    """Whether an object is a patch: its containers lack the image, which the API asks for."""
+    inside = [container for pod in pods(thing) for container in pod.containers]
+    return bool(inside) and not any("image" in container.entries() for container in inside)
+
+
+_ALTERNATIVES = {
+    "env": "let the resource read its environment from a Secret, if it can",
+    "arg": "let the program read the value from a variable or a file, and set that from a Secret",
+}
+
+
+def _alternative(site: Site) -> str:
+    return _ALTERNATIVES.get(site.slot.place, "take the value out, or let the program read it from a Secret")

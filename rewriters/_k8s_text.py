@@ -1,0 +1,197 @@
+"""Text for Kubernetes manifests in the style of the file around it: block or flow, its indentation, its line breaks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rewriters._api import Edit, Span
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq, newline
+
+__all__ = ["Style", "Tree", "block", "column", "dash_of", "flow", "insertion", "removals", "stops", "style_of"]
+
+Tree = str | bool | Mapping[str, "Tree"] | Sequence["Tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a file is written: spaces for each level, spaces before a list's dash beyond its key, and line break."""
+
+    step: int = 2
+    dash: int = 0
+    newline: str = "\n"
+
+
+def column(data: bytes, offset: int) -> int:
+    """How many bytes stand before this one on its line, byte order mark left out."""
+    start = data.rfind(b"\n", 0, offset) + 1
+    return offset - (start or (3 if data.startswith(b"\xef\xbb\xbf") else 0))
+
+
+def style_of(data: bytes, root: Map) -> Style:
+    """The style of an object, by its first nested map and its first list."""
+    step = dash = -1
+    todo: list[Map | Seq] = [root]
+    while todo and (step < 0 or dash < 0):
+        node = todo.pop(0)
+        if isinstance(node, Seq):
+            todo += [item for item in node.items if isinstance(item, Map | Seq)]
+            continue
+        for key, value in node.pairs:
+            if isinstance(value, Map | Seq):
+                todo.append(value)
+            if node.flow or not isinstance(value, Map | Seq) or value.flow:
+                continue
+            here = column(data, _start(key))
+            if isinstance(value, Seq) and dash < 0 and value.items:
+                dash = column(data, dash_of(data, value, 0)) - here
+            elif isinstance(value, Map) and step < 0 and value.pairs:
+                step = column(data, _start(value.pairs[0][0])) - here
+    return Style(step if 0 < step <= 8 else 2, dash if 0 <= dash <= 8 else 0, newline(data).decode())
+
+
+def _start(node: Node) -> int:
+    return node.start
+
+
+def dash_of(data: bytes, seq: Seq, index: int) -> int:
+    """Where the dash of an item of a block list stands."""
+    begin = seq.items[index - 1].end if index else seq.start
+    return data.rindex(b"-", min(begin, seq.items[index].start), seq.items[index].start)
+
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*\Z")
+_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
+_TIME = re.compile(r"\d+h\d+m\d+s\Z")
+
+
+def _scalar(text: str | bool) -> str:
+    if isinstance(text, bool):
+        return str(text).lower()
+    if (_PLAIN.match(text) and text.lower() not in _WORDS) or _TIME.match(text) or text.startswith("https://"):
+        return text
+    return json.dumps(text)
+
+
+def block(tree: Mapping[str, Tree], indent: int, style: Style) -> str:
+    """The tree in block style, each line indented, without a line break at its end."""
+    return style.newline.join(" " * indent + line for line in _lines(tree, style))
+
+
+def _lines(tree: Tree, style: Style) -> Iterator[str]:
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            if isinstance(value, str) and "\n" in value:
+                yield f"{_scalar(key)}: |"
+                for line in value.splitlines():
+                    yield " " * style.step + line
+            elif isinstance(value, str | bool):
+                yield f"{_scalar(key)}: {_scalar(value)}"
+            elif not value:
+                yield f"{_scalar(key)}: {{}}"
+            else:
+                yield f"{_scalar(key)}:"
+                pad = " " * (style.step if isinstance(value, Mapping) else style.dash)
+                for line in _lines(value, style):
+                    yield pad + line
+    elif isinstance(tree, str | bool):
+        yield _scalar(tree)
+    else:
+        for item in tree:
+            for number, line in enumerate(_lines(item, style)):
+                yield ("- " if not number else "  ") + line
+
+
+def flow(tree: Tree, quoted: bool) -> str:
+    """The tree on one line, as YAML in braces or, `quoted`, as JSON."""
+    if quoted:
+        return json.dumps(tree)
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{_scalar(key)}: {flow(value, quoted)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, str | bool):
+        return json.dumps(tree) if isinstance(tree, str) and "\n" in tree else _scalar(tree)
+    return "[" + ", ".join(flow(item, quoted) for item in tree) + "]"
+
+
+def stops(data: bytes, node: Node) -> int:
+    """Where a node's text ends, a block scalar's own trailing line breaks left to the file."""
+    end = node.end
+    if isinstance(node, Scalar) and node.style in ("literal", "folded"):
+        while end > node.start and data[end - 1] in b"\r\n":
+            end -= 1
+    return end
+
+
+def removals(path: str, data: bytes, owner: Map, gone: Collection[int]) -> list[Edit]:
+    """The edits that take these pairs, by number, out of a map. Comments on lines of their own stay."""
+    pairs = owner.pairs
+    if len(gone) == len(pairs):
+        if owner.flow:
+            return [Edit(path, Span(pairs[0][0].start, pairs[-1][1].end), b"")]
+        edits = removals(path, data, owner, sorted(gone)[1:])
+        first, last = pairs[0]
+        return [Edit(path, Span(first.start, stops(data, last)), b"{}"), *edits]
+    edits = []
+    done = -1
+    for index in sorted(gone):
+        key, value = pairs[index]
+        if index <= done:
+            continue
+        if owner.flow:
+            after = any(other not in gone for other in range(index + 1, len(pairs)))
+            span = Span(key.start, pairs[index + 1][0].start) if after else Span(pairs[index - 1][1].end, value.end)
+        else:
+            span = _lines_of(data, key.start, stops(data, value))
+            if data[span.start : key.start].strip(b" "):  # the first pair of a list's item shares the dash's line
+                kept = next(other for other in range(index + 1, len(pairs)) if other not in gone)
+                span, done = Span(key.start, pairs[kept][0].start), kept - 1
+        edits.append(Edit(path, span, b""))
+    return edits
+
+
+def _lines_of(data: bytes, start: int, end: int) -> Span:
+    """The whole lines from one byte to another, a comment after it included."""
+    begin = data.rfind(b"\n", 0, start) + 1
+    if not begin and data.startswith(b"\xef\xbb\xbf"):
+        begin = 3
+    stop = data.find(b"\n", end)
+    return Span(begin, len(data) if stop < 0 else stop + 1)
+
+
+def insertion(
+    path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style, before: str
+) -> list[Edit]:
+    """The edits that put items at the start of the list under a key of a map, which is made before another key if need
+    be. None when the map's text does not allow it."""
+    own = {name.text: (name, value) for name, value in owner.pairs if isinstance(name, Scalar)}
+    quoted = any(isinstance(name, Scalar) and name.style == "double" for name, _ in owner.pairs)
+    if key not in own:
+        if before not in own:
+            return []
+        at = own[before][0].start
+        if owner.flow:
+            text = flow({key: items}, quoted)[1:-1] + ", "
+        else:
+            pad = column(data, at)
+            text = block({key: items}, pad, style).lstrip(" ") + style.newline + " " * pad
+        return [Edit(path, Span(at, at), text.encode())]
+    node = own[key][1]
+    seq = node.target if isinstance(node, Alias) else node
+    if isinstance(seq, Seq) and seq.flow:
+        at = data.index(b"[", seq.start) + 1
+        text = flow(items, quoted)[1:-1] + (", " if seq.items else "")
+        return [Edit(path, Span(at, at), text.encode())]
+    if isinstance(seq, Seq) and seq.items:
+        at = dash_of(data, seq, 0)
+        pad = column(data, at)
+        lines = [" " * pad + line for line in _lines(items, style)]
+        text = style.newline.join(lines).lstrip(" ") + style.newline + " " * pad
+        return [Edit(path, Span(at, at), text.encode())]
+    if isinstance(node, Scalar) and not node.text and not owner.flow and node.style == "plain":
+        at = data.index(b":", own[key][0].end) + 1
+        pad = column(data, own[key][0].start) + style.dash
+        text = "".join(style.newline + " " * pad + line for line in _lines(items, style))
+        return [Edit(path, Span(at, at), text.encode())]
+    return []

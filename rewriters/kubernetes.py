@@ -1,0 +1,32 @@
+"""Kubernetes manifests: Secrets, container environments and arguments, ConfigMaps.
+https://kubernetes.io/docs/reference/kubernetes-api/, https://external-secrets.io, https://secrets-store-csi-driver.sigs.k8s.io
+
+The parts: `_k8s_objects` reads a manifest and names its places; `_k8s_uses` finds who reads a Secret or ConfigMap;
+`_k8s_vault` makes the objects that reach a vault; `_k8s_data` and `_k8s_rewrite` make the edits; `_k8s_effective` says
+what a cluster would hand over.
+"""
+
+from __future__ import annotations
+
+from rewriters import _k8s_rewrite
+from rewriters._api import Delivery, Files, Lookup, Request, Rewrite, Slot
+from rewriters._k8s_objects import NAME, claims, read
+
+__all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
+
+
+def slots(path: str, data: bytes) -> tuple[Slot, ...]:
+    """Every place of the file that can hold a value. Raises `Unreadable`."""
+    return tuple(site.slot for site in read(path, data).sites)
+
+
+def rewrite(request: Request) -> Rewrite:
+    """The edits that put the references there, the stores that they need, and what is refused."""
+    return _k8s_rewrite.rewrite(request)
+
+
+def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
+    """What the containers of these manifests are handed. Raises what `lookup` raises."""
+    from rewriters import _k8s_effective
+
+    return _k8s_effective.effective(files, lookup)
