@@ -7,6 +7,7 @@ needs Compose 2.6, build secrets 2.5; Compose refuses such a secret in a `read_o
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Requirement, Span
@@ -48,6 +49,7 @@ class FileRewrite:
     notes: dict[str, None] = field(default_factory=dict)
     _layouts: list[Layout] = field(default_factory=list)
     _scalars: dict[int, tuple[Scalar, bool]] = field(default_factory=dict)
+    _starts: list[int] = field(default_factory=list)
     _entries: dict[int, _Entry] = field(default_factory=dict)
     _services: dict[str, Map] = field(default_factory=dict)
     _quoted: dict[int, Scalar] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class FileRewrite:
                     todo += [(part, flow or node.flow) for pair in node.pairs for part in pair]
                 elif isinstance(node, Seq):
                     todo += [(item, flow or node.flow) for item in node.items]
+        self._starts = sorted(self._scalars)
         if len(self._layouts) == 1:
             self._read_services(self._layouts[0].document.root)
 
@@ -152,10 +155,9 @@ class FileRewrite:
         return None
 
     def _scalar_of(self, span: Span) -> tuple[Scalar | None, bool]:
-        for scalar, flow in self._scalars.values():
-            if scalar.span.covers(span) and (len(span) or span.end == scalar.span.end):
-                return scalar, flow
-        return None, False
+        at = bisect_right(self._starts, span.start) - 1
+        scalar, flow = self._scalars[self._starts[at]] if at >= 0 else (None, False)
+        return (scalar, flow) if scalar is not None and scalar.span.covers(span) else (None, False)
 
     def _put(self, scalar: Scalar, flow: bool, span: Span, text: bytes) -> None:
         """`text` in place of these bytes of the scalar, in its quoting."""
