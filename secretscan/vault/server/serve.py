@@ -20,6 +20,7 @@ from .embedded import EmbeddedVault
 from .faults import Faults
 from .records import VaultSettings
 
+_LOOK_SECONDS: Final = 0.1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -50,9 +51,9 @@ def serve(
     path = Path(descriptor_path).absolute()
     ca_path = path.with_name(path.name + ".ca.pem")
     _clear_stale(path, ca_path)
-    ended = stop or threading.Event()
+    stop = stop or threading.Event()
     with (
-        _signals_set(ended),
+        _signals_minded() as signalled,
         EmbeddedVault(
             names, open_names=open_names, faults=faults, settings=settings, port=port, ca_file=ca_path
         ) as vault,
@@ -61,7 +62,9 @@ def serve(
         try:
             for line in _lines(vault, path):
                 say(line)
-            ended.wait()
+            # Not one long wait: the kernel may give the signal to another thread, and then nothing wakes this one.
+            while not (signalled or stop.wait(_LOOK_SECONDS)):
+                pass
         finally:
             _remove_own(path, written)
 
@@ -147,17 +150,19 @@ def _answers(proxy: str) -> bool:
 
 
 @contextlib.contextmanager
-def _signals_set(ended: threading.Event) -> Iterator[None]:
+def _signals_minded() -> Iterator[list[int]]:
+    """The signals that came, in a list that grows: an event's lock must not be taken by a signal's handler."""
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ended.set()
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
 
-    before = {one: signal.signal(one, end) for one in _SIGNALS}
+    before = {one: signal.signal(one, note) for one in _SIGNALS}
     try:
-        yield
+        yield came
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
