@@ -221,7 +221,7 @@ def _ask(work: _Work, name: str, requires: tuple[Requirement, ...]) -> Rewrite:
 
 
 def _refused(work: _Work, refusal: Refusal) -> bool:
-    """Takes the neighbours along, or the whole text in place of a part, if that is possible; else the place goes out."""
+    """Takes the neighbours along, or the whole text in place of a part, if possible; else the place goes out."""
     here = [item for item in work.open if item.where == (refusal.path, refusal.pointer)]
     known = {item.slot.pointer for item in work.open if item.slot.path == refusal.path}
     missing = [pointer for pointer in refusal.needs if pointer not in known]
