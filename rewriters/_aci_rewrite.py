@@ -309,9 +309,13 @@ class _File:
         self.edit(Span(at, at), "".join(f"{indent}{line}{self.newline}" for line in lines))
 
     def flow_pair(self, node: Map, text: str) -> None:
-        """A pair in front of those of a map in braces."""
+        """A pair in front of those of a map in braces, on a line of its own if they are."""
         at = self.data.find(b"{", node.start) + 1
-        self.edit(Span(at, at), text + ", " * bool(node.pairs))
+        line = re.compile(rb"\r?\n[ \t]*").match(self.data, at)
+        if line is not None and node.pairs:
+            self.edit(Span(at, at), f"{line[0].decode()}{text},")
+        else:
+            self.edit(Span(at, at), text + ", " * bool(node.pairs))
 
     # --- identity and version ----------------------------------------------------------------------------------------
 

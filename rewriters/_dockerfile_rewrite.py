@@ -6,7 +6,7 @@ Source: Dockerfile reference, ENV, ARG, RUN, CMD; Docker documentation, "Build s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from posixpath import dirname
 
@@ -25,7 +25,20 @@ from rewriters._api import (
 from rewriters._dockerfile_cut import cut
 from rewriters._dockerfile_flow import Definition, Stage, Step, names_in, scope
 from rewriters._dockerfile_mount import No, frontend, host_variable, insertion, mounts
-from rewriters._dockerfile_places import BUILD, RUN_TIME, Place, places
+from rewriters._dockerfile_places import (
+    BUILD,
+    COPIED,
+    EXEC,
+    FOREIGN,
+    LABEL,
+    ONBUILD,
+    QUOTED,
+    RUN_TIME,
+    UNKNOWN,
+    URL,
+    Place,
+    places,
+)
 from rewriters._dockerfile_read import Pair
 from rewriters._dockerfile_shell import BARE, DOUBLE, SINGLE
 from rewriters._encode import encode, locate
@@ -156,7 +169,7 @@ class _File:
                         keyword = "ONBUILD"
                     raise No(
                         f"{keyword} in line {use.step.instruction.line} uses it, and the builder takes no secret there",
-                        f"do what {keyword} does in a RUN with a secret mount, or leave the value out of it",
+                        _INSTEAD.get(keyword, f"do what {keyword} does in a RUN, or leave the value out of it"),
                     )
                 elif use.kind == "start":
                     removal.started |= one.runs
@@ -222,8 +235,17 @@ class _File:
         for name in dict.fromkeys(removal.provided):
             self.requires.append(Requirement(RUN_TIME, self.path, name, reference))
             self.notes.append(f"Whoever runs the image of {self.path} has to set {name}; the image no longer does.")
+            if any(all(step is not other for other, _ in removal.mounted) for step in self.seen(removal, name)):
+                self.notes.append(
+                    f"{self.path}: RUN instructions that do not name {name} no longer have it in their environment."
+                )
             if removal.started:
                 self.wanted(name, reference)
+
+    def seen(self, removal: _Removal, name: str) -> Iterator[Step]:
+        for one in removal.handed_on:
+            if one.name == name:
+                yield from scope(self.flow, one)
 
     def cut(self, pairs: list[tuple[Step, Pair]]) -> None:
         by_step: dict[int, list[Pair]] = {}
@@ -239,7 +261,7 @@ class _File:
     def command(self, item: Assignment, place: Place) -> None:
         """A word, or a part of a text, becomes a variable's expansion."""
         if not place.slot.targets:
-            raise No(place.slot.reason, _ALTERNATIVES.get(place.step.instruction.keyword, _ELSEWHERE))
+            raise No(place.slot.reason, _ALTERNATIVES.get(place.slot.reason, _ELSEWHERE))
         if place.text is None:
             raise No("nothing puts a variable's value there", _ELSEWHERE)
         if place.word is None and item.part is None:
@@ -267,10 +289,13 @@ class _File:
             if place.redirects:
                 self.notes.append(
                     f"{self.path} line {place.step.instruction.line}: this RUN writes to a file; "
-                    "a secret that is written to a file stays in the image's layer."
+                    "a secret in a file stays in the image's layer."
                 )
         else:
             self.requires.append(Requirement(RUN_TIME, self.path, name, item.reference))
+            self.notes.append(
+                f"Whoever runs the image of {self.path} has to set {name}: a command of the image reads it."
+            )
             self.wanted(name, item.reference)
 
     def replaced(self, item: Assignment, place: Place) -> tuple[Span, bytes, bytes]:
@@ -397,14 +422,20 @@ _WINDOWS = (
 _WRITTEN = "the text is quoted or escaped there in a way that a variable cannot be put into as it is"
 _WRITE_PLAINLY = "write the value as a word of its own, then run this again"
 _ELSEWHERE = "have the program read the value from a variable that the deployment sets"
+_SHELL_FORM = 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again'
 _ALTERNATIVES = {
-    "LABEL": "leave the value out of the label",
-    "ADD": "download it in a RUN with a secret mount",
-    "COPY": "have the deployment mount the file or set the variable while the container runs",
-    "RUN": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
-    "CMD": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
-    "ENTRYPOINT": 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again',
-    "HEALTHCHECK": "use the shell form, then run this again",
+    LABEL: "leave the value out of the label",
+    ONBUILD: "put the instruction into the Dockerfiles that build on this image, then run this again",
+    URL: "download it in a RUN with a secret mount",
+    COPIED: "have the deployment mount the file or set the variable while the container runs",
+    EXEC: _SHELL_FORM,
+    FOREIGN: "read the value from the environment by hand, and pass it with a secret mount",
+    QUOTED: "leave out the quotes around the here-document's name, then run this again",
+    UNKNOWN: "have the program read the value from its environment, and pass it with a secret mount",
+}
+_INSTEAD = {
+    "FROM": "leave it out of the image's name, and sign in to the registry where the image is built",
+    "ONBUILD": _ALTERNATIVES[ONBUILD],
 }
 
 

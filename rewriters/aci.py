@@ -24,6 +24,9 @@ NAME = "aci"
 _TYPE = re.compile(
     rb"(?mi)^[\"']?type[\"']?[ \t]*:[ \t]*[\"']?Microsoft\.ContainerInstance/containerGroup(?:s|Profiles)\b"
 )
+_TYPE_IN_BRACES = re.compile(
+    rb"(?i)[\"']type[\"']\s*:\s*[\"']Microsoft\.ContainerInstance/containerGroup(?:s|Profiles)[\"']"
+)
 _DATED = re.compile(rb"(?m)^[\"']?apiVersion[\"']?[ \t]*:[ \t]*[\"']?\d{4}-\d{2}-\d{2}")
 _PROPERTIES = re.compile(rb"(?m)^[\"']?properties[\"']?[ \t]*:")
 _CONTAINERS = re.compile(rb"(?m)^[ \t]+[\"']?(?:initC|c)ontainers[\"']?[ \t]*:")
@@ -40,6 +43,8 @@ def claims(path: str, head: bytes) -> bool:
     text = head.removeprefix(b"\xef\xbb\xbf")
     if _TYPE.search(text):
         return True
+    if text.lstrip().startswith(b"{"):
+        return _TYPE_IN_BRACES.search(text) is not None and b'"$schema"' not in text
     if _OTHERS.search(text) or not _PROPERTIES.search(text):
         return False
     return _DATED.search(text) is not None and _CONTAINERS.search(text) is not None
