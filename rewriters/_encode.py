@@ -212,7 +212,7 @@ def _word(parameter: str) -> Codec:
 
 # --- YAML ------------------------------------------------------------------------------------------------------------
 
-_BREAK = rb"(?:\r\n|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"
+_BREAK = rb"(?>\r\n|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"
 """Line breaks of YAML 1.1, beside CR and LF: U+0085, and U+2028 and U+2029, which stay what they are."""
 _BREAKS = re.compile(_BREAK)
 _MORE_BREAKS = rb"(?:[ \t]*" + _BREAK + rb")*[ \t]*"
