@@ -83,8 +83,8 @@ def test_a_part_is_located_where_it_stands(name: str, raw: bytes, data: st.DataO
     if found is None or name.startswith(("base64", "word")):
         return
     assert 0 <= found.start <= found.end <= len(raw)
-    if name.startswith("yaml-literal"):
-        return  # the ends of a block are not cut off where its parts are
+    if name.startswith("yaml-l"):
+        return  # blocks have lines that are indented: the test below
     inside = decode(partial((name,)), raw[found.start : found.end])
     assert inside == value[part.start : part.end]
 
