@@ -228,13 +228,14 @@ class _Cluster:
         return home.path if home else source.thing.path
 
     def _objects(self) -> Iterator[Delivery]:
-        """Secrets as objects, under the file that declares each."""
+        """Secrets as objects, under the file that declares each; of two with one name the later one is applied last."""
+        found: dict[Address, bytes] = {}
         for (kind, name), sources in self.sources.items():
-            for source in sources if kind == "Secret" else ():
-                path = self._home(source, name)
-                label = source.thing.subject.partition("#")[2] if source.thing.kind == "Secret" else f"Secret/{name}"
-                for key, value in source.values.items():
-                    yield Delivery(Address(path, f"{path}#{label}", "object", key), Plaintext(value))
+            for source in sorted(sources, key=lambda item: item.adds) if kind == "Secret" else ():
+                path, namespace = self._home(source, name), source.thing.namespace
+                subject = f"{path}#Secret/{namespace}/{name}" if namespace else f"{path}#Secret/{name}"
+                found |= {Address(path, subject, "object", key): value for key, value in source.values.items()}
+        yield from (Delivery(address, Plaintext(value)) for address, value in found.items())
 
     # --- pods --------------------------------------------------------------------------------------------------------
 

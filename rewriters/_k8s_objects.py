@@ -140,8 +140,9 @@ _NAMES_ONLY = frozenset(
 _NAMES_OF = {
     "ExternalSecret": (("spec", "data"), ("spec", "target", "name")),
     "SecretProviderClass": (("spec", "parameters"), ("spec", "secretObjects")),
+    "SealedSecret": (("spec", "encryptedData"),),
 }
-"""The same by kind: what a reference to a vault consists of."""
+"""The same by kind: what a reference to a vault consists of, and what is encrypted."""
 _HOOKS = frozenset(("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"))
 _VOLUME = frozenset(("csi", "flexVolume", "azureFile", "azureDisk", "volumeAttributes"))
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(=.*)?\Z", re.DOTALL)
@@ -340,7 +341,12 @@ class _Walk:
 
     def other(self, item: Scalar, steps: Steps, key: str, why: str, owner: Map | Seq) -> None:
         typed = item.style == "plain" and _TYPED.match(item.text)
-        if item.text and not typed and steps[:2] not in (("metadata", "name"), ("metadata", "namespace")):
+        if (
+            item.text
+            and not typed
+            and not item.text.startswith("ENC[")
+            and steps[:2] not in (("metadata", "name"), ("metadata", "namespace"))
+        ):
             place: Place = "arg" if why == "probe" and "command" in steps else "volume" if why == "volume" else "other"
             slot = self._slot(steps, key, item.text.encode(), item, item.encoding, place, _NO_API[why])
             self.reader.add(Site(slot, self.object, item, "other", owner))

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from rewriters import _encode
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
+from rewriters._k8s_config import Readers
 from rewriters._k8s_data import Moves, config_edits, converted, reduced
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
 from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of
-from rewriters._k8s_uses import Pod, Use, mentions, nearest, pods, uses
+from rewriters._k8s_uses import Pod, Use, pods, uses
 from rewriters._k8s_vault import CSI, ESO, Entry, Unfit, Vaults, same_namespace
 from rewriters._yaml import Alias, Map, Scalar, Seq, newline
 
@@ -31,7 +32,6 @@ class _Insert(NamedTuple):
     owner: Map
     key: str
     items: list[Tree]
-    before: str
     style: Style
 
 
@@ -104,6 +104,11 @@ class _Rewriting:
             )
         if any(alias.target is site.scalar for alias, _ in manifest.aliases):
             raise Unfit("the value has an anchor and is used in other places", "write the value out in each place")
+        if any(
+            thing is not site.object and alias.target.start <= slot.span.start and slot.span.end <= alias.target.end
+            for alias, thing in manifest.aliases
+        ):
+            raise Unfit("another object shares this text through an alias", "write the text out in each object")
         return site
 
     def _refuse(self, assignment: Assignment, problem: Unfit) -> None:
@@ -176,8 +181,13 @@ class _Rewriting:
         change.documents.append((thing, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}))
 
     def _free(self, thing: Object) -> str:
-        """A name for the Secret beside an object: its own and `-keyvault`, numbered if that is taken."""
-        base = re.sub(r"[^a-z0-9.-]", "-", (thing.name or thing.kind).lower()).strip("-.")[:230] or "workload"
+        """A name for the Secret beside an object: its own and `-keyvault`, numbered if that is taken.
+
+        A patch's bears the folder too: it is applied together with that of the object that it patches.
+        """
+        folder = f"-{thing.path.rpartition('/')[0].rpartition('/')[2] or 'patch'}" if _partial(thing) else ""
+        label = f"{thing.name or thing.kind}{folder}".lower()
+        base = re.sub(r"[^a-z0-9.-]", "-", label).strip("-.")[:230] or "workload"
         owner = (thing.kind, thing.name)
         kinds = ("Secret", "ExternalSecret", "SecretProviderClass", "ConfigMap")
         taken = {
@@ -274,6 +284,7 @@ class _Rewriting:
         self, manifest: Manifest, container: Map, reference: Reference, extra: dict[int, dict[Reference, str]]
     ) -> str:
         """The name of a variable of this container that holds the secret; a new one stands before all others."""
+        _check_list(manifest, container, "env")
         mine = extra.setdefault(id(container), {})
         if reference not in mine:
             env = container.get("env")
@@ -289,13 +300,8 @@ class _Rewriting:
     def _insert(
         self, change: _Change, manifest: Manifest, owner: Map, key: str, items: list[Tree], style: Style
     ) -> None:
-        own = [name.text for name, _ in owner.pairs if isinstance(name, Scalar)]
-        if not own or (key not in own and key in owner.entries()):
-            raise Unfit(f"the list {key} comes from a merge", "write the list out in the container")
-        before = own[0]
-        if not insertion(manifest.path, manifest.data, owner, key, items, style, before):
-            raise Unfit(f"no text can be added to the list {key} here", "write the list in block style")
-        change.inserts.append((manifest.path, _Insert(owner, key, items, before, style)))
+        _check_list(manifest, owner, key)
+        change.inserts.append((manifest.path, _Insert(owner, key, items, style)))
 
     # --- the driver's volumes ----------------------------------------------------------------------------------------
 
@@ -322,103 +328,20 @@ class _Rewriting:
     def _config(self, jobs: Sequence[_Job]) -> _Change:
         thing = jobs[0].site.object
         manifest = self.manifests[thing.path]
-        same = [
-            item
-            for item in self.objects
-            if item.kind == "ConfigMap" and item.name == thing.name and same_namespace(item.namespace, thing.namespace)
-        ]
-        found = uses(self.objects, "ConfigMap", thing.name, thing.namespace)
-        mine = [use for use in found if nearest(use.pod.object.path, same) is thing]
+        readers = Readers(self.manifests, thing)
         keys = {job.site.slot.key: job.assignment.reference for job in jobs}
-        self._known_consumers(thing, same, found, mine)
         name = self._free(thing)
         change = _Change()
         entries = [Entry(key, reference) for key, reference in keys.items()]
         change.edits = config_edits(manifest, thing, {id(job.site.scalar) for job in jobs})
-        every = {key.text for key, _ in _data(thing).pairs if isinstance(key, Scalar)} == set(keys)
-        done: set[int] = set()
-        for use in mine:
-            if id(use.ref) not in done:
-                done.add(id(use.ref))
-                self._switch(change, use, name, set(keys), every)
+        change.edits += readers.switched(name, set(keys))
         if self.vaults.target == CSI:
             spec = self.vaults.class_spec(name, entries, "", {})
             self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
-            self._mount(change, name, mine)
+            self._mount(change, name, readers.uses)
         else:
             self._external(change, thing, name, name, entries, "Owner")
         return change
-
-    def _known_consumers(self, thing: Object, same: list[Object], found: list[Use], mine: list[Use]) -> None:
-        alternative = "move the value into a Secret by hand and let the pods read it from there"
-        if any(nearest(use.pod.object.path, same) is None for use in found):
-            raise Unfit("several ConfigMaps of this name are equally near to a pod that reads one", alternative)
-        if not mine:
-            raise Unfit(
-                "nothing in the given files reads this ConfigMap, so it is not known what would break", alternative
-            )
-        if any(mentions(item, thing.name) for item in self.objects):
-            raise Unfit("an object of another kind names this ConfigMap", alternative)
-        patches = [item for item in same if not any(nearest(use.pod.object.path, same) is item for use in found)]
-        if any(item is not thing for item in patches):
-            raise Unfit("another file changes this ConfigMap", alternative)
-
-    def _switch(self, change: _Change, use: Use, name: str, keys: set[str], every: bool) -> None:
-        """Lets one reader of a ConfigMap read the moved keys from the Secret `name`."""
-        manifest = self.manifests[use.pod.object.path]
-        style = style_of(manifest.data, use.pod.object.root)
-        pair = next(
-            (pair for pair in use.holder.pairs if isinstance(pair[0], Scalar) and pair[0].text == use.field), None
-        )
-        label = next((v for k, v in use.ref.pairs if isinstance(k, Scalar) and k.text == "name"), None)
-        shared = pair is None or isinstance(pair[1], Alias) or not isinstance(label, Scalar) or label.anchor
-        if shared or pair is None or not isinstance(pair[0], Scalar) or not isinstance(label, Scalar):
-            raise Unfit("a pod reads this ConfigMap through an alias", "write the reference out in the pod")
-        rename = Edit(manifest.path, label.span, name.encode())
-        if use.how == "env":
-            if text_at(use.ref, "key") in keys:
-                change.edits += [Edit(manifest.path, pair[0].span, b"secretKeyRef"), rename]
-            return
-        if use.how == "envFrom":
-            self._env_from(change, manifest, use, name, style)
-            return
-        items = use.ref.get("items")
-        listed = (
-            {text_at(item.target if isinstance(item, Alias) else item, "key") for item in items.items}
-            if isinstance(items, Seq)
-            else None
-        )
-        if listed is not None and not listed & keys:
-            return
-        if not (every if listed is None else listed <= keys):
-            raise Unfit(
-                "a pod mounts this ConfigMap as files, with keys that would stay beside the ones that move",
-                "split the ConfigMap, or let the pod mount both in a projected volume",
-            )
-        field_name = next(k for k, _ in use.ref.pairs if isinstance(k, Scalar) and k.text == "name")
-        change.edits += [Edit(manifest.path, pair[0].span, b"secret"), rename]
-        if use.how == "volume":
-            change.edits.append(Edit(manifest.path, field_name.span, b"secretName"))
-
-    def _env_from(self, change: _Change, manifest: Manifest, use: Use, name: str, style: Style) -> None:
-        """Right after the ConfigMap the Secret is read too, so that the order of precedence stays."""
-        prefix = text_at(use.holder, "prefix")
-        if text_at(use.ref, "optional"):
-            raise Unfit("a pod reads this ConfigMap only if it is there", "write the reference out in the pod")
-        item: dict[str, Tree] = {"prefix": prefix} if prefix else {}
-        item["secretRef"] = {"name": name}
-        if not any(entry is use.holder for entry in use.items.items):
-            raise Unfit("a pod reads this ConfigMap through an alias", "write the reference out in the pod")
-        end = stops(manifest.data, use.holder)
-        if use.items.flow:
-            quoted = any(isinstance(key, Scalar) and key.style == "double" for key, _ in use.holder.pairs)
-            change.edits.append(Edit(manifest.path, Span(end, end), f", {flow(item, quoted)}".encode()))
-            return
-        start = manifest.data.rindex(b"-", 0, use.holder.start)
-        pad = column(manifest.data, start)
-        lines = block(item, 2, style).split(style.newline)
-        text = "- " + lines[0].lstrip(" ") + "".join(style.newline + " " * pad + line for line in lines[1:])
-        change.edits.append(Edit(manifest.path, Span(end, end), f"{style.newline}{' ' * pad}{text}".encode()))
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
@@ -439,7 +362,7 @@ class _Rewriting:
                 documents.setdefault(thing.path, []).append((thing, tree))
         for (path, _, key), item in inserts.items():
             data = self.manifests[path].data
-            edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style, item.before)))
+            edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
         companions: list[Companion] = []
         for path, made in documents.items():
             found = self._append(path, made)
@@ -447,7 +370,7 @@ class _Rewriting:
                 edits[found] = None
             else:
                 companions.append(found)
-                notes[f"{path} is a part of a manifest: add {found.path} to the resources it is built with"] = None
+                notes[f"{path} takes no further document: apply {found.path} together with it"] = None
         if self.changes:
             stores, said = self.vaults.companions()
             companions += stores
@@ -487,6 +410,15 @@ class _Rewriting:
         return Edit(path, Span(len(data), len(data)), text.encode())
 
 
+def _check_list(manifest: Manifest, owner: Map, key: str) -> None:
+    """Raises `Unfit` when nothing can be added to the list under this key, or no such list made."""
+    own = [name.text for name, _ in owner.pairs if isinstance(name, Scalar)]
+    if not own or (key not in own and key in owner.entries()):
+        raise Unfit(f"the list {key} comes from a merge", "write the list out in its place")
+    if not insertion(manifest.path, manifest.data, owner, key, [{"name": ""}], Style()):
+        raise Unfit(f"no text can be added to the list {key} here", "write the list in block style")
+
+
 def _entry(reference: Reference) -> Entry:
     return Entry(reference.name + (f".{reference.version}" if reference.version else ""), reference)
 
@@ -511,11 +443,6 @@ def _env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference:
 def _delivered_as_is(site: Site) -> bool:
     text = site.scalar.text
     return "$$" not in text or site.slot.encoding[-1] == "dollar"
-
-
-def _data(thing: Object) -> Map:
-    node = thing.root.get("data")
-    return node if isinstance(node, Map) else thing.root
 
 
 def _partial(thing: Object) -> bool:

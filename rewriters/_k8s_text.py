@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from rewriters._api import Edit, Span
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, newline
 
-__all__ = ["Style", "Tree", "block", "column", "dash_of", "flow", "insertion", "removals", "stops", "style_of"]
+__all__ = [
+    "Style",
+    "Tree",
+    "block",
+    "column",
+    "dash_of",
+    "flow",
+    "insertion",
+    "line_end",
+    "removals",
+    "stops",
+    "style_of",
+]
 
 Tree = str | bool | Mapping[str, "Tree"] | Sequence["Tree"]
 
@@ -62,7 +74,7 @@ def dash_of(data: bytes, seq: Seq, index: int) -> int:
     return data.rindex(b"-", min(begin, seq.items[index].start), seq.items[index].start)
 
 
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*\Z")
+_PLAIN = re.compile(r"[./]?[A-Za-z_][\w./-]*\Z")
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 _TIME = re.compile(r"\d+h\d+m\d+s\Z")
 
@@ -160,23 +172,39 @@ def _lines_of(data: bytes, start: int, end: int) -> Span:
     return Span(begin, len(data) if stop < 0 else stop + 1)
 
 
-def insertion(
-    path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style, before: str
-) -> list[Edit]:
-    """The edits that put items at the start of the list under a key of a map, which is made before another key if need
-    be. None when the map's text does not allow it."""
+def line_end(data: bytes, node: Node) -> int:
+    """The end of the line that a node ends on, before its line break."""
+    at = data.find(b"\n", stops(data, node))
+    at = len(data) if at < 0 else at
+    return at - 1 if data[at - 1 : at] == b"\r" else at
+
+
+_FIRST = frozenset(("name", "image", "imagePullPolicy", "initContainers"))
+
+
+def _new_list(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style, quoted: bool) -> Edit:
+    """A list under a key that the map does not have yet: before the first key that is not one of the usual first."""
+    names = [name.text if isinstance(name, Scalar) else "" for name, _ in owner.pairs]
+    place = next((number for number, name in enumerate(names) if number and name not in _FIRST), 0)
+    last = owner.pairs[-1]
+    if owner.flow:
+        return Edit(path, Span(last[1].end, last[1].end), f", {flow({key: items}, quoted)[1:-1]}".encode())
+    pad = column(data, owner.pairs[0][0].start)
+    if not place and not (isinstance(last[1], Scalar) and last[1].style in ("literal", "folded")):
+        at = line_end(data, last[1])
+        return Edit(path, Span(at, at), (style.newline + block({key: items}, pad, style)).encode())
+    at = owner.pairs[place][0].start
+    text = block({key: items}, pad, style).lstrip(" ") + style.newline + " " * pad
+    return Edit(path, Span(at, at), text.encode())
+
+
+def insertion(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style) -> list[Edit]:
+    """The edit that puts items at the start of the list under a key of a map, which is made if need be; none when the
+    map's text does not allow it."""
     own = {name.text: (name, value) for name, value in owner.pairs if isinstance(name, Scalar)}
     quoted = any(isinstance(name, Scalar) and name.style == "double" for name, _ in owner.pairs)
     if key not in own:
-        if before not in own:
-            return []
-        at = own[before][0].start
-        if owner.flow:
-            text = flow({key: items}, quoted)[1:-1] + ", "
-        else:
-            pad = column(data, at)
-            text = block({key: items}, pad, style).lstrip(" ") + style.newline + " " * pad
-        return [Edit(path, Span(at, at), text.encode())]
+        return [_new_list(path, data, owner, key, items, style, quoted)] if owner.pairs else []
     node = own[key][1]
     seq = node.target if isinstance(node, Alias) else node
     if isinstance(seq, Seq) and seq.flow:
