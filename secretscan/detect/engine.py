@@ -19,7 +19,7 @@ __all__ = ["ENGINE_VARIABLE", "MOST_CANDIDATES", "Engine", "make"]
 
 ENGINE_VARIABLE = "SECRETSCAN_ENGINE"
 
-MOST_CANDIDATES = 20_000
+MOST_CANDIDATES = 10_000
 """How many candidates of one rule are looked at in one file. Beyond that a file is a list of examples or an attack."""
 
 

@@ -13,11 +13,12 @@ __all__ = ["Lines", "Transcoded", "locate_in", "transcode"]
 class Lines:
     """Line starts of a text. Lines end at a line feed; both numbers count from 1, columns in bytes.
 
-    `first` is the number of line feeds before the text, `shift` the offset of the text in its file.
+    For a text that is a part of its file, `first` is the number of line feeds before it, `shift` its offset in the
+    file, and `line_start` the offset in the file of the line that it begins in.
     """
 
-    def __init__(self, data: bytes | bytearray, first: int = 0, shift: int = 0) -> None:
-        self._starts = [0]
+    def __init__(self, data: bytes | bytearray, first: int = 0, shift: int = 0, line_start: int | None = None) -> None:
+        self._starts = [0 if line_start is None else line_start - shift]
         at = data.find(b"\n")
         while at >= 0:
             self._starts.append(at + 1)

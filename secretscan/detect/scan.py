@@ -154,7 +154,7 @@ def _large(rules: TextRules, path: str, source: str, head: bytearray, handle: Bi
     findings: list[Finding] = []
     # `buffer` begins at the file's byte `shift`; candidates up to `done` are dealt with. Before it stay the bytes that
     # a candidate's window may reach back to, after it those that it may reach forward to.
-    buffer, shift, done, lines_before = head, 0, -1, 0
+    buffer, shift, done, lines_before, line_start = head, 0, -1, 0, 0
     del head
     ended = False
     while not ended:
@@ -165,11 +165,13 @@ def _large(rules: TextRules, path: str, source: str, head: bytearray, handle: Bi
         own = Span(done - shift, stop - shift)
         hits = rules.find(buffer, syntax, binary=binary, tally=tally, own=own)
         if hits:
-            lines = Lines(buffer, lines_before, shift)
+            lines = Lines(buffer, lines_before, shift, line_start)
             findings += (_finding(hit, path, source, buffer, lines, None, NO_PLATFORM, shift) for hit in hits)
         done = stop
         cut = max(0, done - shift - MOST_BACK - LOOK_BEHIND)
         lines_before += buffer.count(b"\n", 0, cut)
+        last_break = buffer.rfind(b"\n", 0, cut)
+        line_start = shift + last_break + 1 if last_break >= 0 else line_start
         del buffer[:cut]
         shift += cut
     unscanned += _exceeded(path, tally) + _archive(path, first_bytes)

@@ -83,7 +83,7 @@ class TextRules:
         `claimed` leaves out the rules that are of no use in a platform's file, whose slots are judged by name.
         """
         tally = tally if tally is not None else Tally()
-        own = own or Span(-1, len(data))
+        own = own if own is not None else Span(-1, len(data))
         hits: dict[tuple[int, int, str], Hit] = {}
         for end, index in self._candidates(data, own, tally):
             rule = self.rules[index]
