@@ -29,3 +29,16 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Adds up what tests over many real files counted, so that nothing they left out stays unsaid."""
+    counts: dict[str, int] = {}
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties:
+            if isinstance(value, int) and report.when == "call":
+                counts[name] = counts.get(name, 0) + value
+    if counts:
+        terminalreporter.section("counted")
+        for name, value in sorted(counts.items()):
+            terminalreporter.write_line(f"{value:6} {name}")
