@@ -174,8 +174,10 @@ def apply(
     listener: Listener = silent,
     cancellation: Cancellation | None = None,
 ) -> Applied:
-    """Carries out a plan, or goes on with an unfinished run of it. Raises what `secretscan.run.apply` raises; the run
-    can always be resumed."""
+    """Carries out a plan, or goes on with the run of it that there is: one that is done is only proved again.
+
+    Raises what `secretscan.run.apply` raises; the run can always be resumed.
+    """
     from secretscan.run.folder import begin, latest
 
     folder = root or Path(plan.root)

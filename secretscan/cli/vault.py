@@ -31,14 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, speaker: Speaker) -> int:
     from secretscan.errors import ConfigurationError, UsageError
-    from secretscan.vault.server import DescriptorTakenError, serve
+    from secretscan.vault.server import serve
 
     try:
         serve(args.descriptor, say=speaker.say, names=tuple(args.name or ("local",)), port=args.port)
-    except DescriptorTakenError:
-        raise ConfigurationError(
-            "another embedded vault is running", where=args.descriptor, next_step="end it, or name another --descriptor"
-        ) from None
     except ValueError as error:
         raise UsageError("no vault can have this name", why=str(error)) from None
     except (OSError, OverflowError) as error:

@@ -21,8 +21,8 @@ from secretscan.model import Finding
 __all__ = ["Inventory", "OccurrenceRow", "Recorded", "SecretRow", "folder_of"]
 
 SecretState = Literal["found", "stored", "migrated", "gone"]
-"""`found`: stands somewhere in plain; `stored`: in the vault, and still somewhere in plain; `migrated`: in the vault
-and nowhere in plain; `gone`: in no scanned file any more, and not by our doing."""
+"""`found`: stands somewhere in plain; `stored`: in the vault, and not (or no longer) moved from everywhere; `migrated`:
+in the vault and nowhere in plain; `gone`: in no scanned file any more, and not by our doing."""
 
 OccurrenceState = Literal["present", "migrated", "gone"]
 
@@ -237,6 +237,17 @@ class Inventory:
             (vault_url, name, version, secret),
         )
 
+    def whole(self, secret: str, path: str, pointer: str, line: int, platform: str, key: str) -> None:
+        """A place where a whole text moves, as a secret of its own that no scan lists."""
+        now = time.time()
+        self._db.execute(
+            "INSERT INTO occurrence (secret, source, path, pointer, ordinal, rule, platform, key, encoding, line,"
+            " column, state, reason, first_seen, last_seen)"
+            " VALUES (?, 'tree', ?, ?, 0, 'whole-text', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
+            " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, state = 'present'",
+            (secret, path, pointer, platform, key, line, now, now),
+        )
+
     def mark(self, path: str, pointers: Iterable[str], state: OccurrenceState, source: str = "tree") -> None:
         """The places at these pointers of a file were migrated, or hold their values again (`present`)."""
         for pointer in pointers:
@@ -273,5 +284,5 @@ class Inventory:
 
 def _state(name: str, present: int, migrated: int) -> SecretState:
     if name:
-        return "stored" if present else "migrated"
+        return "migrated" if migrated and not present else "stored"
     return "found" if present else "gone"

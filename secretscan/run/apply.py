@@ -97,13 +97,21 @@ def _store(
     for done, secret in enumerate(run.plan.secrets):
         listener(Progress("store", done, total, secret.name))
         stored = journal.last("stored", secret.id)
-        if stored is None:
+        if stored is None or not _still_there(run, vault, ids, secret, stored.version):
             cancellation.check()
             stored = _store_one(run, vault, ids, journal, secret)
             listener(StepDone("store", "stored" if stored.made else "adopted", secret.name))
         versions[secret.id] = stored.version
     listener(Progress("store", total, total))
     return versions
+
+
+def _still_there(run: RunFolder, vault: Vault, ids: Ids, secret: PlannedSecret, version: str) -> bool:
+    """Whether the vault holds what an earlier process stored: days may lie between, and somebody may have tidied up."""
+    try:
+        return ids.secret(vault.read(run.plan.reference(secret, version))) == secret.id
+    except LookupError:
+        return False
 
 
 def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret: PlannedSecret) -> Entry:
@@ -185,6 +193,8 @@ def _record(run: RunFolder, versions: dict[str, str], ids: Ids) -> None:
                 for covered in {part for move in plan.moves if move.secret == secret.id for part in move.covers}:
                     if not any(own.id == covered for own in plan.secrets):
                         inventory.covered(covered, plan.vault_url, secret.name, versions[secret.id])
+                for move in (move for move in plan.moves if move.secret == secret.id):
+                    inventory.whole(secret.id, move.path, move.pointer, move.line, move.platform, move.key)
         for path in {move.path for move in plan.moves}:
             pointers = {move.pointer for move in plan.moves if move.path == path}
             inventory.mark(path, pointers, "migrated")

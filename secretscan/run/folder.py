@@ -68,12 +68,10 @@ def open_run(root: Path, name: str) -> RunFolder:
 
 
 def latest(root: Path, plan: Plan) -> RunFolder | None:
-    """The latest run of this very plan that is not finished: what `apply` goes on with."""
+    """The latest run of this very plan, if it is not undone: what `apply` goes on with."""
     digest = plan.digest()
-    for run in reversed(runs(root)):
-        if run.plan.digest() == digest and run.state() == "unfinished":
-            return run
-    return None
+    same = [run for run in runs(root) if run.plan.digest() == digest]
+    return same[-1] if same and same[-1].state() in ("unfinished", "done") else None
 
 
 def begin(root: Path, plan: Plan) -> RunFolder:

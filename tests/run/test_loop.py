@@ -89,6 +89,32 @@ def test_a_second_plan_adopts_what_the_vault_holds(shop: Path) -> None:
         assert all(len(vault.versions(name)) == 1 for name in vault.names())
 
 
+def test_applying_twice_is_done_once(shop: Path) -> None:
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        first = api.apply(plan, vault)
+        after = contents(shop)
+        second = api.apply(plan, vault)
+        assert (second.run, second.resumed, second.proof.holds) == (first.run, True, True)
+        assert contents(shop) == after
+        assert all(len(vault.versions(name)) == 1 for name in vault.names())
+
+
+def test_files_brought_back_by_hand_are_rewritten_only_with_their_values_in_the_vault(shop: Path) -> None:
+    before = contents(shop)
+    with vault_of() as (_, vault, url):
+        plan = api.plan([str(shop)], url, vault).plan
+        api.apply(plan, vault)
+        for path, data in before.items():
+            (shop / path).write_bytes(data)
+        for secret in plan.secrets:
+            (version,) = vault.versions(secret.name)
+            vault.delete(version.reference)
+        with pytest.raises(VaultConflict):
+            api.apply(plan, vault)
+        assert contents(shop).items() >= before.items()
+
+
 def test_another_value_under_the_name_is_never_overwritten(shop: Path) -> None:
     with vault_of() as (_, vault, url):
         plan = api.plan([str(shop)], url, vault).plan

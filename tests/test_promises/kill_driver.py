@@ -1,12 +1,12 @@
 """Runs one migration again and again, each time killed at another step, and goes on with it.
 
 Started by `test_kill.py` as a process without threads, so that it can fork: each attempt is a child that kills itself
-with SIGKILL before or after the n-th record of the journal. Prints one JSON object for each attempt.
+with SIGKILL before or after the n-th record of the journal. Each has a vault of its own. Prints one JSON object for
+each attempt.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -27,7 +27,6 @@ LIMIT = 400
 
 def main() -> None:
     work, descriptor, suffix, mode = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
-    plan = Plan.from_text((work / "plan.json").read_text(), "plan.json")
 
     def vault(name: str) -> Vault:
         return connect(f"https://{name}{suffix}", "local", descriptor=descriptor)
@@ -35,7 +34,8 @@ def main() -> None:
     def attempt(name: str, kill_at: int, before: bool) -> dict[str, object]:
         root = work / name
         shutil.copytree(work / "original", root)
-        mine = dataclasses.replace(plan, vault_url=f"https://{name}{suffix}", root=str(root))
+        with vault(name) as fresh:
+            mine = api.plan([str(root)], f"https://{name}{suffix}", fresh, prefix="shop").plan
         if mode == "undo":
             assert forked(lambda: applied(mine, vault(name))) == 0
         step = (lambda: undone(root, vault(name))) if mode == "undo" else (lambda: applied(mine, vault(name)))
@@ -46,17 +46,25 @@ def main() -> None:
             contents = {
                 each: [len(held.versions(each)), sha256(held.read(mine.reference(secret)).reveal()).hexdigest()]
                 for each in held.names()
-                for secret in plan.secrets
+                for secret in mine.secrets
                 if secret.name == each
             }
             extra = sorted(set(held.names()) - set(contents))
         found = {
-            path.relative_to(root).as_posix(): sha256(path.read_bytes()).hexdigest()
+            path.relative_to(root).as_posix(): sha256(path.read_bytes().replace(name.encode(), b"VAULT")).hexdigest()
             for path in sorted(root.rglob("*"))
             if path.is_file() and ".secretscan" not in path.parts
         }
         shutil.rmtree(root)
-        return {"killed": killed, "exit": again, "vault": contents, "extra": extra, "files": found}
+        return {
+            "secrets": len(mine.secrets),
+            "edited": len(mine.files),
+            "killed": killed,
+            "exit": again,
+            "vault": contents,
+            "extra": extra,
+            "files": found,
+        }
 
     print(json.dumps(attempt("undisturbed", LIMIT, True)), flush=True)
     for at in range(LIMIT):

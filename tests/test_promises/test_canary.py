@@ -149,10 +149,13 @@ def output(tmp_path: Path, values: list[str]) -> Output:
         command("inventory")
         assert command("prove", run, *local) == 0
         # A file that changes under a run, and a vault that is gone, are where messages quote most easily.
-        (root / ".env").write_bytes(originals[root / ".env"] + b"# more\n")
-        assert command("undo", run, *local) == 3
-        assert command("prove", run, *local) == 3
+        genuine = originals[root / ".env"]
+        originals[root / ".env"] += b"# more\n"
         (root / ".env").write_bytes(originals[root / ".env"])
+        assert command("prove", run, *local) == 3
+        assert command("undo", run, *local) == 3
+        originals[root / ".env"] = genuine
+        (root / ".env").write_bytes(genuine)
         assert command("undo", run, *local, "--delete-from-vault") == 0
         assert command("migrate", "--vault", url, *local, "--yes") != 2
     command("plan", "--vault", url, *local)
