@@ -111,8 +111,9 @@ class Instruction:
 
     @property
     def options(self) -> tuple[bytes, ...]:
-        """The flags without their quotes."""
-        return tuple(self.text.value[a:b].translate(None, b"\"'") for a, b in self.flags)
+        """The flags without their quotes and escapes."""
+        escape = self.text.chain[0][-1].encode()
+        return tuple(_bare(self.text.value[start:end], escape) for start, end in self.flags)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +163,23 @@ class _Lines:
         self.at = len(self.data) if found < 0 else found + 1
         self.number += 1
         return start, self.at
+
+
+def _bare(flag: bytes, escape: bytes) -> bytes:
+    out: list[bytes] = []
+    quote = b""
+    at = 0
+    while at < len(flag):
+        char = flag[at : at + 1]
+        if char == escape:
+            at += 1
+            out.append(flag[at : at + 1])
+        elif char == quote or (not quote and char in (b"'", b'"')):
+            quote = b"" if quote else char
+        else:
+            out.append(char)
+        at += 1
+    return b"".join(out)
 
 
 def _strip_break(data: bytes, start: int, end: int) -> int:
