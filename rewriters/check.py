@@ -71,7 +71,7 @@ class Report:
     """
 
     broken: tuple[Broken, ...]
-    rewrites: Mapping[str, Rewrite]
+    rewrites: Mapping[str, Rewrite] = field(repr=False)
     after: Files = field(repr=False)
     not_undoable: tuple[Broken, ...] = ()
     unreadable: tuple[str, ...] = ()
