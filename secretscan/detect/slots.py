@@ -32,7 +32,7 @@ def slot_findings(
             findings += (
                 _finding(slot, verdict, raw, lines, source) for verdict in _verdicts(rules, slot, value, tally)
             )
-    return findings
+    return _one_for_each_place(findings)
 
 
 def _distinct(slots: tuple[Slot, ...]) -> list[Slot]:
@@ -45,10 +45,43 @@ def _distinct(slots: tuple[Slot, ...]) -> list[Slot]:
     return list(by_place.values())
 
 
+def _one_for_each_place(findings: list[Finding]) -> list[Finding]:
+    """Slots may lie within each other: a command, and a password in it. The inner one says more; one that can take a
+    reference says most. Values that only share a place, as parts of one base64 text do, stay."""
+    kept: list[Finding] = []
+    cluster: list[Finding] = []
+    end = 0
+    for finding in sorted(findings, key=lambda each: each.location.span):
+        if finding.location.span.start >= end:
+            kept += _best(cluster)
+            cluster = []
+        cluster.append(finding)
+        end = max(end, finding.location.span.end)
+    return kept + _best(cluster)
+
+
+def _best(cluster: list[Finding]) -> list[Finding]:
+    kept: list[Finding] = []
+    for finding in sorted(cluster, key=_rank):
+        value = finding.value.reveal()
+        if not any(
+            finding.location.span.touches(other.location.span)
+            and (value in other.value.reveal() or other.value.reveal() in value)
+            for other in kept
+        ):
+            kept.append(finding)
+    return kept
+
+
+def _rank(finding: Finding) -> tuple[bool, int, bool, Span]:
+    size = len(finding.slot.span) if finding.slot is not None else 0
+    return (not finding.references, size, finding.part is not None, finding.location.span)
+
+
 def _verdicts(rules: TextRules, slot: Slot, value: bytes, tally: Tally) -> list[Verdict]:
     whole = judge(slot.key, slot.place, value)
     lined = b"\n" in value.strip()
-    hits = rules.find(value, _syntax(slot, lined), tally=tally, claimed=not lined and slot.place != "arg")
+    hits = rules.find(value, _syntax(slot, lined), tally=tally)
     parts = [_verdict(hit, value) for hit in hits]
     if whole is None:
         return parts
@@ -66,9 +99,7 @@ def _verdicts(rules: TextRules, slot: Slot, value: bytes, tally: Tally) -> list[
 
 def _syntax(slot: Slot, lined: bool) -> Syntax:
     """What kind of text a value is: a file by its name, else settings when it has lines, else words of a command."""
-    if slot.place == "arg":
-        return Syntax.SHELL
-    if not lined:
+    if slot.place in ("arg", "build") or not lined:
         return Syntax.SHELL
     named = syntax_of(slot.key) if "." in slot.key else Syntax.SETTINGS
     return Syntax.SETTINGS if named is Syntax.PROSE and slot.place == "secret" else named
