@@ -97,7 +97,7 @@ class Pacer:
         with self._lock:
             now = self._clock.monotonic()
             if now >= self._pause_until:
-                self._per_second = max(self._per_second / 2, 1.0)
+                self._per_second = max(self._per_second / 2, min(1.0, self._rate.per_second))
             pause = min(max(retry_after or 0.0, WINDOW), LONGEST_PAUSE)
             self._pause_until = max(self._pause_until, now + pause)
             # no burst after the pause: other writers come back at the same moment
