@@ -17,7 +17,7 @@ from typing import Any, Literal
 from rewriters import fetch
 from rewriters._api import Address, Delivery, Files, Lookup, Unreadable
 from rewriters._compose_images import file_variable
-from rewriters._compose_interpolate import substitute
+from rewriters._compose_interpolate import defaults, substitute
 from rewriters._compose_project import folder_of, inside
 from rewriters._dotenv_read import raw_lines, values
 from rewriters.plaintext import Plaintext
@@ -220,7 +220,8 @@ class _File:
                 known.setdefault(key, value)
         for item in self.items(node) or ([node] if node is not None else []):
             options = self.pairs(item)
-            place = inside(folder_of(self.path), self.plain(options.get("path", item)))
+            named = defaults(self.text(options.get("path", item)))
+            place = inside(folder_of(self.path), (named or b"$").decode("utf-8", "replace"))
             data = self.files.get(place) if place is not None else None
             if data is None:
                 continue

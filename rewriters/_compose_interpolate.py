@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from rewriters._api import Span
 
-__all__ = ["MAX_DEPTH", "Substitution", "names", "required", "substitute", "substitutions", "varies"]
+__all__ = ["MAX_DEPTH", "Substitution", "defaults", "names", "required", "substitute", "substitutions", "varies"]
 
 MAX_DEPTH = 20
 MAX_MISSES = 50
 """Opening braces without an end, after which a text is not looked through further: each costs its whole length."""
 _HEAD = re.compile(rb"\$(?:(?P<escaped>\$)|(?P<named>[_A-Za-z][_A-Za-z0-9]*)|\{(?P<braced>[_A-Za-z][_A-Za-z0-9]*))")
+_BRACE = re.compile(rb"\$\{|\}")
 _OPERATOR = re.compile(rb":?[-+?]")
 
 
@@ -39,16 +40,10 @@ class Substitution:
 def _closing(text: bytes, at: int, end: int) -> int:
     """The brace that closes the one just before `at`; -1 without one."""
     depth = 1
-    while at < end:
-        if text[at : at + 2] == b"${":
-            depth += 1
-            at += 2
-            continue
-        if text[at : at + 1] == b"}":
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
+    for match in _BRACE.finditer(text, at, end):
+        depth += 1 if match[0] == b"${" else -1
+        if depth == 0:
+            return match.start()
     return -1
 
 
@@ -98,6 +93,12 @@ def names(text: bytes) -> Iterator[str]:
 
 
 Variables = Callable[[str], bytes | None]
+
+
+def defaults(text: bytes) -> bytes | None:
+    """The text as it is when none of its variables is set; `None` when one has no default."""
+    result = substitute(text, lambda name: b"")
+    return None if any(found.operator != b":-" for found in substitutions(text)) else result
 
 
 def substitute(text: bytes, variables: Variables, depth: int = 0) -> bytes:

@@ -8,33 +8,43 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rewriters import fetch
 from rewriters._api import Files, Reference, Unreadable
-from rewriters._compose_interpolate import names
+from rewriters._compose_interpolate import defaults, names
+from rewriters._dotenv_read import claims as dotenv_claims
 from rewriters._dotenv_read import statements
 from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
 
 __all__ = ["EnvFile", "Variables", "claims", "env_files", "folder_of", "inside", "used_by"]
 
 _FILE = re.compile(r"(?:docker-)?compose(?:[._-][^/]*)?\.ya?ml\Z", re.IGNORECASE)
-_YAML = re.compile(r"\.ya?ml\Z", re.IGNORECASE)
 _SERVICES = re.compile(
-    rb"^services:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ ]+[\"']?[A-Za-z0-9._-]+[\"']?:", re.MULTILINE
+    rb"^services:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?P<indent>[ ]+)[\"']?[A-Za-z0-9._-]+[\"']?:"
+    rb"(?P<body>[ \t]*(?:\{[^\n]*|(?:&[^\s]+[ \t]*)?(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ ]+))",
+    re.MULTILINE,
 )
-_SERVICE = re.compile(rb"^ +(?:image|build|extends):", re.MULTILINE)
 _TOOLS = ("AZURE_", "BUILDKIT_", "COMPOSE_", "DOCKER_")
 
 
 def claims(path: str, head: bytes) -> bool:
-    """Compose's own file names, and YAML whose services have an image or a build."""
-    if _FILE.match(path.rsplit("/", 1)[-1]):
+    """Compose's own file names, and YAML whose first services have an image or a build of Compose's kind."""
+    name = path.rsplit("/", 1)[-1]
+    if _FILE.match(name):
         return True
-    if not _YAML.search(path):
+    if not name.lower().endswith((".yml", ".yaml")) or name.lower().startswith("values"):
         return False
     match = _SERVICES.search(head)
-    return match is not None and _SERVICE.search(head, match.end()) is not None
+    if match is None:
+        return False
+    if b"{" in match["body"]:
+        return re.search(rb"[{,][ ]*(?:image|build):[ ]", match["body"]) is not None
+    # The keys of a service stand one step deeper than its name; Helm values have an `image` that is a mapping.
+    step = len(match["body"]) - len(match["body"].rstrip(b" "))
+    key = re.compile(rb"^ {%d}(?:image:[ \t]+[^\s#]|build:|extends:)" % step, re.MULTILINE)
+    return step > len(match["indent"]) and key.search(head, match.end("body") - step) is not None
 
 
 def folder_of(path: str) -> str:
@@ -53,9 +63,10 @@ def inside(folder: str, relative: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """A file that services read variables from. `raw`: without substitution (`format: raw`)."""
+    """A file that services read variables from; no path when its name depends on the environment of the command.
+    `raw`: without substitution (`format: raw`)."""
 
-    path: str
+    path: str | None
     raw: bool
 
 
@@ -88,8 +99,12 @@ def env_files(path: str, data: bytes) -> tuple[EnvFile, ...]:
                     kind = entries.get("format", (None, None))[1]
                     raw = isinstance(kind, Scalar) and kind.text == "raw"
                     item = follow(entries["path"][1]) if "path" in entries else item
-                place = inside(folder_of(path), item.text) if isinstance(item, Scalar) else None
-                if place is not None:
+                if not isinstance(item, Scalar):
+                    continue
+                text = defaults(item.text.encode("utf-8", "surrogatepass"))
+                if text is None:
+                    found[EnvFile(None, raw)] = None
+                elif (place := inside(folder_of(path), text.decode("utf-8", "replace"))) is not None:
                     found[EnvFile(place, raw)] = None
     return tuple(found)
 
@@ -133,6 +148,7 @@ class Variables:
     given: dict[tuple[str, str], Reference] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     _used: dict[str, set[str]] = field(default_factory=dict)
+    _kept: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[str, dict[str, Reference]] = field(default_factory=dict)
 
     def known(self, folder: str) -> dict[str, Reference]:
@@ -152,13 +168,23 @@ class Variables:
                     if claims(path, data[:4096]):
                         found |= used_by(data)
                         for other in env_files(path, data):
-                            found |= _substituted(self.files.get(other.path, b""))
+                            found |= _substituted(self.files.get(other.path or "", b""))
                     elif path.rsplit("/", 1)[-1] == ".env":
                         found |= {statement.key for statement in statements(data)} | _substituted(data)
                 except Unreadable:
                     continue
             self._used[folder] = found
         return self._used[folder]
+
+    def kept(self, folder: str) -> set[str]:
+        """The names that files of variables in this folder give to values: they keep them when those move."""
+        if folder not in self._kept:
+            self._kept[folder] = found = set()
+            for path, data in self.files.items():
+                if folder_of(path) == folder and dotenv_claims(path, data[:4096]):
+                    with suppress(Unreadable):
+                        found |= {statement.key for statement in statements(data)}
+        return self._kept[folder]
 
     def name(self, folder: str, reference: Reference, free: str = "") -> str:
         """The variable for this secret. `free` may be taken although the files use it: its place is the secret's."""
@@ -167,7 +193,7 @@ class Variables:
             if other == reference:
                 self.given[folder, name] = reference
                 return name
-        taken = self.used(folder) | known.keys() | fetch.RESERVED
+        taken = self.used(folder) | self.kept(folder) | known.keys() | fetch.RESERVED
         wanted = reference.variable
         name, number = wanted, 1
         while (name in taken and name != free) or not fetch.is_variable(name) or name.startswith(_TOOLS):

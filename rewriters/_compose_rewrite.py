@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Requirement, Span
-from rewriters._compose_images import file_variable
+from rewriters._compose_files import EnvEntry, file_name
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_layout import Entry, Layout, own, own_pair
 from rewriters._compose_project import Variables, folder_of, inside
@@ -20,20 +20,18 @@ from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
 
 __all__ = ["FileRewrite"]
 
-_STACK = re.compile(r"(?:stack|swarm)", re.IGNORECASE)
 _COMMENT = re.compile(rb"[|>][0-9+-]*[ \t]+(#[^\r\n]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry of a service's own environment: the service, the pair's or item's scalar, and the variable's name."""
-
-    service: str
-    body: Map
-    environment: Map | Seq
-    scalar: Scalar
-    key_node: Scalar | None
-    key: str
+def _inherited(services: dict[str, Map], name: str) -> set[str]:
+    """Services that get this entry by a merge from another of these, or are that one by an alias."""
+    first: dict[int, str] = {}
+    for service, body in services.items():
+        pair = own_pair(body, name)
+        if pair is not None:
+            first.setdefault(id(pair[1]), service)
+    nodes = {service: body.entries().get(name, (None, None))[1] for service, body in services.items()}
+    return {service for service, node in nodes.items() if first.get(id(node), service) != service}
 
 
 @dataclass(slots=True)
@@ -50,7 +48,7 @@ class FileRewrite:
     _layouts: list[Layout] = field(default_factory=list)
     _scalars: dict[int, tuple[Scalar, bool]] = field(default_factory=dict)
     _starts: list[int] = field(default_factory=list)
-    _entries: dict[int, _Entry] = field(default_factory=dict)
+    _entries: dict[int, EnvEntry] = field(default_factory=dict)
     _services: dict[str, Map] = field(default_factory=dict)
     _quoted: dict[int, Scalar] = field(default_factory=dict)
     _taken: list[Span] = field(default_factory=list)
@@ -84,23 +82,25 @@ class FileRewrite:
         if not isinstance(services, Map) or services.flow:
             return
         for key, value in services.pairs:
+            target = follow(value)
+            if isinstance(key, Scalar) and isinstance(target, Map):
+                self._services[key.text] = target
             body = own(value)
             if not isinstance(key, Scalar) or not isinstance(body, Map) or body.flow:
                 continue
-            self._services[key.text] = body
             found = own_pair(body, "environment")
             environment = own(found[1]) if found else None
             if isinstance(environment, Map):
                 for name, item in environment.pairs:
                     scalar = own(item)
                     if isinstance(name, Scalar) and isinstance(scalar, Scalar):
-                        entry = _Entry(key.text, body, environment, scalar, name, name.text)
+                        entry = EnvEntry(key.text, body, environment, scalar, name, name.text)
                         self._entries[scalar.literal.start] = entry
             elif isinstance(environment, Seq):
                 for item in environment.items:
                     scalar = own(item)
                     if isinstance(scalar, Scalar):
-                        entry = _Entry(key.text, body, environment, scalar, None, scalar.text.partition("=")[0])
+                        entry = EnvEntry(key.text, body, environment, scalar, None, scalar.text.partition("=")[0])
                         self._entries[scalar.literal.start] = entry
 
     # --- assignments -------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class FileRewrite:
                 return "this part of the value is a variable", "move the default inside of it"
             span = Span(span.start + found.start, span.start + found.end)
         entry = self._entries.get(scalar.literal.start)
-        if item.part is None and entry is not None and self._as_file(item, entry, scalar):
+        if item.part is None and entry is not None and self._as_file(item, entry):
             self._taken.append(slot.span)
             return None
         name = self.variables.name(self.folder, item.reference)
@@ -179,22 +179,15 @@ class FileRewrite:
 
     # --- files instead of variables ----------------------------------------------------------------------------------
 
-    def _as_file(self, item: Assignment, entry: _Entry, scalar: Scalar) -> bool:
+    def _as_file(self, item: Assignment, entry: EnvEntry) -> bool:
         """Hand the value over as a secret's file, where the image is known to read one."""
-        entries = entry.body.entries()
-        image = entries.get("image", (None, None))[1]
-        if not isinstance(image, Scalar) or "$" in image.text or scalar.style in ("literal", "folded"):
-            return False
-        name = file_variable(image.text, entry.key)
-        read_only = entries.get("read_only", (None, None))[1]
-        if not name or _STACK.search(self.path.rsplit("/", 1)[-1]):
-            return False
-        if isinstance(read_only, Scalar) and read_only.text.lower() not in ("false", "no", "off"):
-            return False
-        if item.slot.value.reveal().endswith((b"\n", b"\r")) or self._mentions(entry, name):
+        if item.slot.value.reveal().endswith((b"\n", b"\r")):
+            return False  # these images drop what ends the file
+        name = file_name(entry, self.path, self.files)
+        if not name:
             return False
         layout = self._layouts[0]
-        if not layout.can_grow(entry.body, "secrets", (Seq,)) or item.slot.span.start != self._value_start(entry):
+        if not layout.can_grow(entry.body, "secrets", (Seq,)) or item.slot.span.start != entry.value_start(self.data):
             return False
         variable = self.variables.name(self.folder, item.reference)
         secret = self._secret(item.reference.name, variable)
@@ -207,30 +200,6 @@ class FileRewrite:
         self.notes[f"{self.path}: a secret from the environment needs Docker Compose 2.6 or newer."] = None
         self._set.add((entry.service, entry.key, item.reference))
         return True
-
-    def _value_start(self, entry: _Entry) -> int:
-        if entry.key_node is not None:
-            return entry.scalar.span.start
-        return self.data.find(b"=", entry.scalar.span.start) + 1
-
-    def _mentions(self, entry: _Entry, name: str) -> bool:
-        """Whether the service speaks of the variable elsewhere (a health check that reads it), or has the file's."""
-        pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(entry.key)}(?![A-Za-z0-9_])")
-        mine = {id(entry.key_node), id(entry.scalar)}
-        todo: list[Node] = [entry.body]
-        seen: set[int] = set()
-        while todo:
-            node = follow(todo.pop())
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            if isinstance(node, Map):
-                todo += [part for pair in node.pairs for part in pair]
-            elif isinstance(node, Seq):
-                todo += node.items
-            elif id(node) not in mine and (pattern.search(node.text) or node.text.partition("=")[0] == name):
-                return True
-        return False
 
     def _secret(self, wanted: str, variable: str) -> str:
         """The top-level secret that reads this variable, made if need be; empty when the file has no room for it."""
@@ -258,7 +227,7 @@ class FileRewrite:
             layout.add(root, "secrets", entry, listed=False, below=root)
         return name
 
-    def _list_secret(self, entry: _Entry, secret: str) -> None:
+    def _list_secret(self, entry: EnvEntry, secret: str) -> None:
         pair = own_pair(entry.body, "secrets")
         node = own(pair[1]) if pair else None
         listed = {item.text for item in node.items if isinstance(item, Scalar)} if isinstance(node, Seq) else set()
@@ -302,8 +271,9 @@ class FileRewrite:
         layout = self._layouts[0]
         missing: dict[str, Map] = {}
         known = self.variables.known(self.folder)
+        inherited = _inherited(builders, "environment")
         for name, body in builders.items():
-            if (name, need.name, need.reference) in self._set:
+            if (name, need.name, need.reference) in self._set or name in inherited:
                 continue
             current = self._current(body, need.name)
             if current is not None:
@@ -345,6 +315,8 @@ class FileRewrite:
 
     def _build_secret(self, need: Requirement, builders: dict[str, Map]) -> bool:
         layout = self._layouts[0]
+        inherited = _inherited(builders, "build")
+        builders = {name: body for name, body in builders.items() if name not in inherited}
         for body in builders.values():
             pair = own_pair(body, "build")
             node = own(pair[1]) if pair else None

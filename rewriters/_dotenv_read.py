@@ -15,7 +15,14 @@ from rewriters._api import Span, Unreadable
 from rewriters._compose_interpolate import substitute
 from rewriters._encode import decode
 
-__all__ = ["Statement", "raw_lines", "statements", "text_of", "unescaped", "values"]
+__all__ = ["Statement", "claims", "raw_lines", "statements", "text_of", "unescaped", "values"]
+
+_NAMED = re.compile(r"(?:\.env(?:\..+)?|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"\.(?:sh|bash|zsh|ksh|fish|ps1|bat|cmd|py|rb|js|mjs|cjs|ts|mts|d|go|rs|php|java|c|h|cs|json|ya?ml|toml|xml|html?|"
+    r"css|md|rst|j2|tpl|tmpl|erb|gpg|asc|age|enc|zip|gz|tgz|png|jpe?g)\Z",
+    re.IGNORECASE,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _START = re.compile(
@@ -25,6 +32,14 @@ _REST = re.compile(rb"[ \t\v\f\r]*(?:#[^\n]*)?(?:\n|\Z)")
 _RARE = re.compile(rb"\\[abcfv0]")
 
 Quote = Literal["", "'", '"']
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether this is a file of variables, by its name; a script is none."""
+    name = path.rsplit("/", 1)[-1]
+    if not _NAMED.match(name) or _FOREIGN.search(name) or name.lower() == ".envrc":
+        return False
+    return not head.startswith(b"#!")
 
 
 @dataclass(frozen=True, slots=True)

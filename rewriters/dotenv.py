@@ -32,7 +32,7 @@ from rewriters._compose_interpolate import required, varies
 from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
 from rewriters._compose_project import claims as compose_claims
 from rewriters._dotenv_kustomize import generated
-from rewriters._dotenv_read import Statement, statements, text_of, unescaped, values
+from rewriters._dotenv_read import Statement, claims, statements, text_of, unescaped, values
 from rewriters._encode import locate
 from rewriters.plaintext import Plaintext
 
@@ -41,21 +41,8 @@ __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 NAME = "dotenv"
 TARGETS = ("interpolation", "fetch-script")
 
-_FILE = re.compile(r"(?:\.env(?:\..+)?|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE)
-_OTHER = re.compile(
-    r"\.(?:sh|bash|zsh|ksh|fish|ps1|bat|cmd|py|rb|js|mjs|cjs|ts|mts|d|go|rs|php|java|c|h|cs|json|ya?ml|toml|xml|html?|"
-    r"css|md|rst|j2|tpl|tmpl|erb|gpg|asc|age|enc|zip|gz|tgz|png|jpe?g)\Z",
-    re.IGNORECASE,
-)
 _MOVED = "# {key} is read from the vault by {script} (secret {name})"
 _COMMENT = re.compile(rb"^[ \t]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE)
-
-
-def claims(path: str, head: bytes) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    if not _FILE.match(name) or _OTHER.search(name) or name.lower() == ".envrc":
-        return False
-    return not head.startswith(b"#!")
 
 
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:
@@ -90,12 +77,14 @@ def slots(path: str, data: bytes) -> tuple[Slot, ...]:
 @dataclass(frozen=True, slots=True)
 class _Readers:
     """Who reads a file: folders of the Compose files that name it as an env file, whether one reads it raw, whether
-    Compose files beside it take their variables from it (and which), and the kustomization that packs it."""
+    Compose files beside it take their variables from it (and which), the kustomization that packs it, and a Compose
+    file that may read it, depending on the environment of the command."""
 
     folders: tuple[str, ...]
     raw: bool
     beside: frozenset[str]
     kustomization: str
+    unclear: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +111,17 @@ def _readers(path: str, files: Files, composed: tuple[_Composed, ...]) -> _Reade
     folders: dict[str, None] = {}
     raw = False
     beside: set[str] = set()
+    unclear = ""
     for other in composed:
         for named in other.files:
+            if named.path is None and f"/{path}".startswith(f"/{folder_of(other.path)}/".replace("//", "/")):
+                unclear = other.path
             if named.path == path:
                 raw = raw or named.raw
                 folders[folder_of(other.path)] = None
         if path.rsplit("/", 1)[-1] == ".env" and folder_of(other.path) == folder_of(path):
             beside |= other.used
-    return _Readers(tuple(folders), raw, frozenset(beside), generated(path, files))
+    return _Readers(tuple(folders), raw, frozenset(beside), generated(path, files), unclear)
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -186,6 +178,12 @@ class _Work:
                     item,
                     f"{readers.kustomization} packs this file as it stands, nothing is substituted in it",
                     "make the Secret with an ExternalSecret or a SecretProviderClass, and take the file out there",
+                )
+            elif readers.unclear and not readers.folders and statement.key not in readers.beside:
+                self.refuse(
+                    item,
+                    f"{readers.unclear} names its env files by a variable, so it may read this file",
+                    "write the file's name there, or a default (`${NAME:-.env}`)",
                 )
             elif b"\0" in item.slot.value.reveal():
                 self.refuse(
