@@ -9,7 +9,6 @@ folder, where one place is tied to another platform's file. Reports name places,
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,7 +31,7 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
-from rewriters._encode import Undecodable, decode
+from rewriters._check_facts import by_path, edit_problems, hits, is_refused, misplaced, named, slot_problems, stored
 from rewriters._splice import after_spans, splice
 from rewriters._undo import Hole, flaw, hole, holes, render, template, traces
 from rewriters.plaintext import Plaintext
@@ -68,6 +67,7 @@ class Report:
 
     `not_undoable` names edits whose original bytes the values and encodings alone do not give back: a caller has to
     leave those places alone. `unreadable` names claimed files that are not as their format says; they took no part.
+    `unproven` says of which platforms it cannot be said what they hand over, and why.
     """
 
     broken: tuple[Broken, ...]
@@ -75,6 +75,7 @@ class Report:
     after: Files = field(repr=False)
     not_undoable: tuple[Broken, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -117,10 +118,11 @@ class _Check:
         self.requirements = requirements
         self.broken: list[Broken] = []
         self.not_undoable: list[Broken] = []
-        self.values = _values(assignments)
+        self.unproven: list[str] = []
+        self.values = stored(assignments)
         self.slots: dict[tuple[str, str], tuple[Slot, ...]] = {}
         self.unreadable: set[tuple[str, str]] = set()
-        names_used = [value for item in assignments for value in _names(item)]
+        names_used = [value for item in assignments for value in named(item)]
         self.marks = [
             (reference, mark)
             for reference, value in self.values.items()
@@ -146,7 +148,7 @@ class _Check:
             self._stable(rewrites, after)
             self._undo(rewrites)
         unreadable = tuple(sorted({path for _, path in self.unreadable}))
-        return Report(tuple(self.broken), rewrites, after, tuple(self.not_undoable), unreadable)
+        return Report(tuple(self.broken), rewrites, after, tuple(self.not_undoable), unreadable, tuple(self.unproven))
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class _Check:
                 self.unreadable.add((rewriter.NAME, path))
                 continue
             self.slots[rewriter.NAME, path] = slots
-            for slot, problem in _slot_problems(rewriter, path, data, slots):
+            for slot, problem in slot_problems(rewriter, path, data, slots):
                 self.tell("slots", path, slot.pointer, problem)
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ class _Check:
 
     def _after(self, files: Files, rewrites: Mapping[str, Rewrite]) -> dict[str, bytes]:
         result = dict(files)
-        for path, edits in _by_path(rewrites).items():
+        for path, edits in by_path(rewrites).items():
             result[path] = splice(files[path], edits)
         for companion in self._companions(files, rewrites):
             result[companion.path] = companion.content
@@ -224,11 +226,9 @@ class _Check:
                 if edit.path not in self.files or (name, edit.path) in self.unreadable:
                     self.tell("edits", edit.path, "", f"{name} edits a file that it was not given")
                     usable = False
-            paths = Counter(companion.path for companion in rewrite.companions)
-            for path, count in paths.items():
-                if count > 1 or path.startswith("/") or ".." in path.split("/"):
-                    self.tell("edits", path, "", f"{name} makes this companion twice, or outside of the root")
-        for path, edits in _by_path(rewrites).items():
+            for path in misplaced(rewrite):
+                self.tell("edits", path, "", f"{name} makes this companion twice, or outside of the root")
+        for path, edits in by_path(rewrites).items():
             data = self.files.get(path, b"")
             try:
                 splice(data, edits)
@@ -239,12 +239,12 @@ class _Check:
             if not moved and not self.requirements:
                 self.tell("edits", path, "", "edited, though nothing was assigned")
             for edit in edits:
-                for problem in _edit_problems(data, edit):
+                for problem in edit_problems(data, edit):
                     self.tell("edits", path, f"bytes {edit.span.start}-{edit.span.end}", problem)
         return usable
 
     def _answers(self, rewrites: Mapping[str, Rewrite], after: Files) -> None:
-        edited = {path: [edit.span for edit in edits] for path, edits in _by_path(rewrites).items()}
+        edited = {path: [edit.span for edit in edits] for path, edits in by_path(rewrites).items()}
         asked = {(item.slot.path, item.slot.pointer) for item in self.assignments}
         now = {(slot.path, slot.pointer): slot for slot in self._slots_of(after, tell=False)}
         for name, rewrite in rewrites.items():
@@ -261,7 +261,7 @@ class _Check:
             slot = item.slot
             refusals = rewrites[slot.platform].refusals if slot.platform in rewrites else ()
             refused = any((refusal.path, refusal.pointer) == (slot.path, slot.pointer) for refusal in refusals)
-            touched = any(_hits(span, self._place(item)) for span in edited.get(slot.path, ()))
+            touched = any(hits(span, self._place(item)) for span in edited.get(slot.path, ()))
             left = now.get((slot.path, slot.pointer))
             done = touched or left is None or left.value != slot.value
             if refused and touched:
@@ -285,11 +285,11 @@ class _Check:
 
     def _gone(self, rewrites: Mapping[str, Rewrite], after: Files) -> None:
         """No moved value in the edited regions, the companions, or anything said."""
-        done = [item for item in self.assignments if not _refused(rewrites, item)]
+        done = [item for item in self.assignments if not is_refused(rewrites, item)]
         moved = {item.reference for item in done}
         marks = [(reference, mark) for reference, mark in self.marks if reference in moved]
         regions: dict[str, list[Span]] = {}
-        for path, edits in _by_path(rewrites).items():
+        for path, edits in by_path(rewrites).items():
             for edit, span in after_spans(edits, len(self.files[path])):
                 regions.setdefault(path, []).append(span)
                 self._search(path, f"bytes {edit.span.start}-{edit.span.end}", edit.replacement, marks)
@@ -343,10 +343,10 @@ class _Check:
             before = self._deliveries(rewriter, self.files)
             now = self._deliveries(rewriter, after)
             if isinstance(before, str) or isinstance(now, str):
-                if isinstance(before, str) != isinstance(now, str):
-                    self.tell(
-                        "same", "", "", f"readable on one side only: {before if isinstance(before, str) else now}"
-                    )
+                if isinstance(before, str):
+                    self.unproven.append(before)
+                else:
+                    self.tell("same", "", "", f"readable before only: {now}")
                 continue
             handed += now.items()
             for address, value in before.items():
@@ -369,36 +369,32 @@ class _Check:
             again = rewriter.rewrite(Request(self._readable(rewriter, after), (), self.settings))
             if again.edits or again.companions:
                 self.tell("stable", "", "", f"{rewriter.NAME} edits its own result when nothing is asked")
-        refused = {
-            (refusal.path, refusal.pointer): refusal for rewrite in rewrites.values() for refusal in rewrite.refusals
-        }
-        left: list[Assignment] = []
-        for slot in self._slots_of(after, tell=False):
-            for item in self.assignments:
-                if (item.slot.path, item.slot.pointer) != (slot.path, slot.pointer):
-                    continue
-                if slot.value == item.slot.value and (slot.path, slot.pointer) in refused:
-                    left.append(Assignment(slot, item.reference, item.part))
+        stay = [item for item in self.assignments if is_refused(rewrites, item)]
+        left = [
+            Assignment(slot, item.reference, item.part)
+            for slot in self._slots_of(after, tell=False)
+            for item in stay
+            if (item.slot.path, item.slot.pointer) == (slot.path, slot.pointer) and slot.value == item.slot.value
+        ]
         answers = self._ask(after, left)
-        for path, edits in _by_path(answers).items():
+        for path, edits in by_path(answers).items():
             if splice(after[path], edits) != after[path]:
                 self.tell("stable", path, "", "a second run with what is left edits the file")
         for companion in self._companions(after, answers):
             if after.get(companion.path) != companion.content:
                 self.tell("stable", companion.path, "", "a second run makes the companion anew, or differently")
-        repeated = self._companions(after, rewrites)
-        for companion in repeated:
+        for companion in self._companions(after, rewrites):
             if after.get(companion.path) != companion.content and companion.path not in self.files:
                 self.tell("stable", companion.path, "", "made over itself the companion differs")
 
     def _undo(self, rewrites: Mapping[str, Rewrite]) -> None:
         values = {f"{item.vault_url}/{item.name}/{item.version}": value for item, value in self.values.items()}
-        for path, edits in _by_path(rewrites).items():
+        for path, edits in by_path(rewrites).items():
             data = self.files[path]
             slots = [slot for (_, other), found in self.slots.items() if other == path for slot in found]
             back: list[Edit] = []
             for edit, span in after_spans(edits, len(data)):
-                touched = [slot for slot in slots if _hits(edit.span, slot.literal)]
+                touched = [slot for slot in slots if hits(edit.span, slot.literal)]
                 known: tuple[Hole, ...] = holes(data, touched, values)
                 pieces = template(data, edit, known)
                 why = flaw(data, edit, pieces, values)
@@ -409,81 +405,3 @@ class _Check:
                 back.append(Edit(path, span, original))
             if splice(splice(data, edits), back) != data:
                 self.tell("undo", path, "", "the edits turned round do not give the original bytes")
-
-
-def _values(assignments: Iterable[Assignment]) -> dict[Reference, Plaintext]:
-    result: dict[Reference, Plaintext] = {}
-    for item in assignments:
-        value = item.slot.value
-        if item.part is not None:
-            value = Plaintext(value.reveal()[item.part.start : item.part.end])
-        if result.setdefault(item.reference, value) != value:
-            raise ValueError(f"{item.reference.name} is asked to stand for two values")
-    return result
-
-
-def _names(item: Assignment) -> tuple[bytes, ...]:
-    texts = (item.slot.key, item.slot.pointer, item.slot.path, item.reference.name, item.reference.vault_url)
-    return tuple(text.encode("utf-8", "surrogatepass") for text in texts)
-
-
-def _refused(rewrites: Mapping[str, Rewrite], item: Assignment) -> bool:
-    return any(
-        (refusal.path, refusal.pointer) == (item.slot.path, item.slot.pointer)
-        for rewrite in rewrites.values()
-        for refusal in rewrite.refusals
-    )
-
-
-def _by_path(rewrites: Mapping[str, Rewrite]) -> dict[str, list[Edit]]:
-    result: dict[str, list[Edit]] = {}
-    for rewrite in rewrites.values():
-        for edit in rewrite.edits:
-            result.setdefault(edit.path, []).append(edit)
-    return result
-
-
-def _hits(edit: Span, place: Span) -> bool:
-    """Whether an edit changes this place; an empty place is changed by what is inserted at it."""
-    return edit.touches(place) or edit.start <= place.start == place.end <= edit.end
-
-
-def _slot_problems(rewriter: Rewriter, path: str, data: bytes, slots: Sequence[Slot]) -> Iterator[tuple[Slot, str]]:
-    pointers = Counter(slot.pointer for slot in slots)
-    for before, slot in zip((None, *slots), slots, strict=False):
-        if slot.platform != rewriter.NAME or slot.path != path:
-            yield slot, "names another platform or path"
-        if pointers[slot.pointer] > 1 or not slot.pointer:
-            yield slot, "the pointer is empty, or that of several slots"
-        if before is not None and slot.span.start < before.span.start:
-            yield slot, "not in the order of the spans"
-        if not 0 <= slot.span.start <= slot.span.end <= len(data) or not slot.literal.covers(slot.span):
-            yield slot, "the span is outside of the file or of the literal"
-            continue
-        if not slot.targets and not slot.reason:
-            yield slot, "takes no reference and does not say why"
-        try:
-            value = Plaintext(decode(slot.encoding, data[slot.span.start : slot.span.end]))
-        except Undecodable:
-            yield slot, "its encoding does not decode the file's bytes"
-            continue
-        if value != slot.value:
-            yield slot, "its encoding decodes to another value"
-
-
-def _edit_problems(data: bytes, edit: Edit) -> Iterator[str]:
-    """What makes an edit wider than it must be, or foreign to its file."""
-    old, new = data[edit.span.start : edit.span.end], edit.replacement
-    if old == new:
-        yield "replaces by the same"
-        return
-    if edit.span.start < 3 and data.startswith(b"\xef\xbb\xbf") and len(edit.span):
-        yield "touches the byte order mark"
-    was, now = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    if min(len(was), len(now)) > 2 and (was[:2] == now[:2] or was[-2:] == now[-2:]):
-        yield "repeats lines that stay as they are"
-    breaks, crlf = data.count(b"\n"), data.count(b"\r\n")
-    if b"\n" in new and breaks and crlf in (0, breaks):
-        wrong = b"\r\n" in new if crlf == 0 else new.count(b"\n") != new.count(b"\r\n")
-        if wrong:
-            yield "brings line breaks that are not the file's"

@@ -37,7 +37,7 @@ ALLOWED = {
     "rewriters/_k8s_*.py": PLATFORM,
     "rewriters/aci.py": PLATFORM,
     "rewriters/_aci_*.py": PLATFORM,
-    "rewriters/check.py": "cuts out the assigned part of a value, for comparing and searching",
+    "rewriters/_check_facts.py": "cuts out the assigned part of a value, for comparing and searching",
     "rewriters/_undo.py": "finds where values stand in replaced text, and writes them back",
     "secretscan/detect/slots.py": "judges what stands in a manifest's places",
     "secretscan/inventory/ids.py": "the keyed digest that is a secret's id",
