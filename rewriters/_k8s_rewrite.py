@@ -61,6 +61,9 @@ class _Rewriting:
                 except Unreadable:
                     continue  # named by whoever asked for its slots
         self.objects = [thing for manifest in self.manifests.values() for thing in manifest.objects]
+        self.sites = {
+            (path, site.slot.pointer): site for path, manifest in self.manifests.items() for site in manifest.sites
+        }
         self.vaults = Vaults(self.manifests.values(), request.settings)
         self.changes: list[_Change] = []
         self.refusals: list[Refusal] = []
@@ -91,10 +94,8 @@ class _Rewriting:
 
     def _site(self, assignment: Assignment) -> Site:
         slot = assignment.slot
-        manifest = self.manifests.get(slot.path)
-        sites = manifest.sites if manifest else ()
-        site = next((item for item in sites if item.slot.pointer == slot.pointer and item.slot.span == slot.span), None)
-        if site is None or manifest is None:
+        manifest, site = self.manifests.get(slot.path), self.sites.get((slot.path, slot.pointer))
+        if manifest is None or site is None or site.slot.span != slot.span:
             raise Unfit("the file does not hold this place any more", "scan again")
         if not site.slot.targets:
             raise Unfit(site.slot.reason, _alternative(site))
@@ -247,7 +248,7 @@ class _Rewriting:
         """The edit of one literal, or of a part of it; `extra` gathers the variables that it needs besides."""
         site, (slot, reference, part) = job.site, (job.site.slot, job.assignment.reference, job.assignment.part)
         raw = manifest.data[slot.span.start : slot.span.end]
-        if part is None and re.search(r"\$\((?!\$)", site.scalar.text):
+        if part is None and "$(" in site.scalar.text.replace("$$", ""):
             raise Unfit("the text refers to other variables", "move only the part of it that is secret")
         if part is None and not _delivered_as_is(site):
             raise Unfit("the kubelet hands over another text than stands here ($$ is $)", "double each $ in the text")
@@ -264,7 +265,8 @@ class _Rewriting:
             span = Span(slot.span.start + found.start, slot.span.start + found.end)
         elif site.scalar.style in ("literal", "folded"):
             span = Span(slot.literal.start, stops(manifest.data, site.scalar))
-        if manifest.data[slot.span.start : span.start].endswith(b"$"):
+        before = manifest.data[slot.span.start : span.start]
+        if (len(before) - len(before.rstrip(b"$"))) % 2:
             raise Unfit("a $ stands right before this part and would escape the reference", "double each $ in the text")
         assert site.container is not None  # noqa: S101 - only slots of containers have targets
         variable = self._earlier(site, reference) or self._variable(manifest, site.container, reference, extra)

@@ -24,7 +24,8 @@ _CLOUDS = {
     "vault.azure.cn": ("ChinaCloud", "AzureChinaCloud"),
     "vault.usgovcloudapi.net": ("USGovernmentCloud", "AzureUSGovernmentCloud"),
 }
-_IDENTITY = "azure.workload.identity/client-id"
+_CLIENT = "azure.workload.identity/client-id"
+_TENANT = "azure.workload.identity/tenant-id"
 _READER = "keyvault-reader"
 
 
@@ -141,10 +142,10 @@ class Vaults:
             made.append(
                 Companion(path, content.encode(), f"apply {path} before the manifests that read {url} through it")
             )
-            if len(trees) == 1 and account == _READER:
+            if account == _READER and not (self.settings.client_id and self.settings.tenant_id):
                 notes.append(
-                    f"the store of {path} reads the vault as ServiceAccount {account}: create it with the annotation "
-                    f"{_IDENTITY} and a federated credential, or give the identity's client id"
+                    f"the store of {path} reads the vault as ServiceAccount {account}; that needs a credential "
+                    f"and the annotations {_CLIENT} and {_TENANT}: give both ids to have them written"
                 )
         if self.used:
             urls = ", ".join(sorted({url for url, _ in self.used}))
@@ -155,13 +156,13 @@ class Vaults:
         """The ServiceAccount that the store reads as, and its manifest when it has to be made."""
         client, tenant = self.settings.client_id, self.settings.tenant_id
         for thing in self.objects:
-            mine = text_at(thing.root, "metadata", "annotations", _IDENTITY)
+            mine = text_at(thing.root, "metadata", "annotations", _CLIENT)
             near = thing.kind == "ServiceAccount" and same_namespace(thing.namespace, namespace)
             if near and mine and client in ("", mine):
                 return thing.name, []
         if not client:
             return _READER, []
-        annotations = {_IDENTITY: client} | ({"azure.workload.identity/tenant-id": tenant} if tenant else {})
+        annotations = {_CLIENT: client} | ({_TENANT: tenant} if tenant else {})
         where = {"namespace": namespace} if namespace else {}
         metadata: Mapping[str, Tree] = {"name": _READER, **where, "annotations": annotations}
         return _READER, [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}]
