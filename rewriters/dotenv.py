@@ -66,6 +66,8 @@ def slots(path: str, data: bytes) -> tuple[Slot, ...]:
                 "env",
                 () if reason else TARGETS,
                 reason,
+                # Only Compose substitutes; for other readers a part is refused, and a caller moves the whole value.
+                not reason and statement.quote != "'" and (bool(statement.quote) or not statement.export),
             )
         )
     return tuple(found)
