@@ -13,14 +13,16 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from rewriters import Plaintext, by_name, fetch
-from rewriters._compose_interpolate import substitute
-from rewriters._dotenv_read import raw_lines, statements, values
+from rewriters import Plaintext, by_name, dotenv, fetch
+from rewriters._compose_interpolate import substitute, varies
+from rewriters._compose_words import words
+from rewriters._dotenv_read import raw_lines, statements, unescaped, values
 from rewriters.check import check
 
 ROOT = Path(__file__).parents[2]
@@ -236,3 +238,48 @@ def test_the_shell_wins_over_the_file_beside_it(tmp_path: Path) -> None:
     assert plain(model)["services"]["s"]["environment"] == {"A": "va$l", "B": "from-shell"}
     _, complaint = config(tmp_path / "t", files, "compose.yaml", {})
     assert "fetch-secrets.sh" in complaint
+
+
+def test_random_env_files_are_read_as_compose_reads_them(tmp_path: Path) -> None:
+    chance = Random(20261124)  # noqa: S311 - repeatable input, nothing secret
+    lines: list[bytes] = []
+    while len(lines) < 300:
+        text = "".join(chance.choice("ab1 \t\\\\$$\"'#=:-_.,;!~n{}é") for _ in range(chance.randrange(12)))
+        quote = chance.choice(["", "'", '"'])
+        line = f"K{len(lines)}{chance.choice(['=', ' = ', ': '])}{quote}{text}{quote}".encode()
+        found = list(statements(line))
+        told = bool(found) and not found[0].odd and found[0].literal.end >= len(line.rstrip())
+        if told and b"{" not in unescaped(line, found[0]) and not varies(unescaped(line, found[0])):
+            lines.append(line)
+    files = {
+        "a.env": b"\n".join(lines),
+        "compose.yaml": b"services:\n  s:\n    image: i\n    env_file: a.env\n",
+    }
+    model, complaint = config(tmp_path / "t", files, "compose.yaml", {})
+    assert not complaint
+    theirs = plain(model)["services"]["s"]["environment"]
+    for line in lines:
+        (statement,) = statements(line)
+        (slot,) = dotenv.slots(".env", line)
+        assert slot.value.reveal().decode() == theirs[statement.key], line
+    assert {key: value.decode() for key, value in values(files["a.env"], {})} == theirs
+
+
+def test_commands_are_divided_as_compose_divides_them(tmp_path: Path) -> None:
+    chance = Random(20261124)  # noqa: S311 - repeatable input, nothing secret
+    texts = [
+        " ".join(
+            chance.choice(["run", "--flag=x", "'single quoted'", '"double quoted"', "-p", "a:b@c/d", "k=v", "%!", "é"])
+            for _ in range(chance.randrange(1, 7))
+        )
+        for _ in range(60)
+    ]
+    services = {f"s{index}": {"image": "i", "command": text} for index, text in enumerate(texts)}
+    model, complaint = config(
+        tmp_path / "t", {"compose.yaml": json.dumps({"services": services}).encode()}, "compose.yaml", {}
+    )
+    assert not complaint
+    for index, text in enumerate(texts):
+        raw = text.encode()
+        ours = [raw[word.span.start : word.span.end].decode() for word in words(raw) if word.simple]
+        assert ours == plain(model)["services"][f"s{index}"]["command"], text
