@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rewriters._aci_edit import Editor, quoted
 from rewriters._aci_read import ALTERNATIVES, BECOMES, ENVIRONMENT, PROFILE, SECRET_VOLUME, Group, Site, read
-from rewriters._api import Assignment, Edit, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
-from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent, newline
+from rewriters._api import Assignment, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent
 from rewriters.aci import claims
 
 __all__ = ["rewrite"]
@@ -25,8 +26,6 @@ _IDENTITY = re.compile(
     r"[^/\s'\"]+\Z",
     re.IGNORECASE,
 )
-# Texts that YAML 1.1 takes for something else than a text when they stand without quotes.
-_SAFE = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z][A-Za-z0-9-]*\Z")
 
 
 class _No(Exception):
@@ -74,18 +73,12 @@ def _uri(reference: Reference) -> str:
     return f"{reference.vault_url.rstrip('/')}/secrets/{reference.name}{version}"
 
 
-def _quoted(text: str) -> str:
-    return text if _SAFE.match(text) else f"'{text}'"
-
-
-class _File:
+class _File(Editor):
     """One container group and what becomes of it."""
 
     def __init__(self, path: str, group: Group, identity: str) -> None:
-        self.path, self.group, self.wanted_identity = path, group, identity
-        self.data = group.data
-        self.newline = newline(group.data).decode()
-        self.edits: list[Edit] = []
+        super().__init__(path, group.data)
+        self.group, self.wanted_identity = group, identity
         self.refusals: list[Refusal] = []
         self.notes: list[str] = []
         self.identity = ""
@@ -207,18 +200,8 @@ class _File:
             self.edit(key.span, BECOMES[site.kind])
         for kind, alias_key, alias in site.aliases:
             self.edit(alias_key.span, BECOMES[kind])
-            self.edit(Span(alias.start, alias.end), _quoted(name))
+            self.edit(Span(alias.start, alias.end), quoted(name))
         self.set[id(site.value)] = item.reference
-
-    def edit(self, span: Span, text: str) -> None:
-        self.edits.append(Edit(self.path, span, text.encode()))
-
-    def put(self, node: Scalar, text: str) -> None:
-        """Another text for a scalar, in its own quotes where it has some."""
-        if node.style in ("single", "double") and node.start == node.literal.start:
-            self.edit(node.span, text)
-        else:
-            self.edit(Span(node.start, node.literal.end), _quoted(text))
 
     def entries(self) -> Iterator[tuple[str, tuple[str, str]]]:
         """Name to URI and identity of the file's secretReferences."""
@@ -282,7 +265,7 @@ class _File:
 
     def lines(self, entries: list[tuple[str, str]]) -> Iterator[str]:
         for name, uri in entries:
-            yield f"- name: {_quoted(name)}"
+            yield f"- name: {quoted(name)}"
             yield f"  identity: {self.identity}"
             yield f"  secretReferenceUri: {uri}"
 
@@ -293,29 +276,6 @@ class _File:
                 shift = line_indent(self.data, value.start) - line_indent(self.data, key.start)
                 return " " * max(shift, 0)
         return ""
-
-    def line_end(self, at: int) -> int:
-        """Where the line of this offset ends, its break not included."""
-        found = self.data.find(b"\n", at)
-        end = len(self.data) if found < 0 else found
-        return end - 1 if end > at and self.data[end - 1 : end] == b"\r" else end
-
-    def block_lines(self, before: Node, lines: list[str]) -> None:
-        """Lines in front of a key, indented as it is."""
-        at = self.data.rfind(b"\n", 0, before.start) + 1
-        indent = " " * line_indent(self.data, before.start)
-        if at == 0 and self.data.startswith(b"\xef\xbb\xbf"):
-            at = 3
-        self.edit(Span(at, at), "".join(f"{indent}{line}{self.newline}" for line in lines))
-
-    def flow_pair(self, node: Map, text: str) -> None:
-        """A pair in front of those of a map in braces, on a line of its own if they are."""
-        at = self.data.find(b"{", node.start) + 1
-        line = re.compile(rb"\r?\n[ \t]*").match(self.data, at)
-        if line is not None and node.pairs:
-            self.edit(Span(at, at), f"{line[0].decode()}{text},")
-        else:
-            self.edit(Span(at, at), text + ", " * bool(node.pairs))
 
     # --- identity and version ----------------------------------------------------------------------------------------
 
@@ -377,28 +337,20 @@ class _File:
             self.flow_pair(identity, ", ".join(filter(None, (missing, f'"userAssignedIdentities": {{{inline}}}'))))
             return
         lines = [missing] if missing else []
-        empty = next(
-            (
-                pair
-                for pair in identity.pairs
-                if isinstance(pair[0], Scalar) and pair[0].text == "userAssignedIdentities"
-            ),
-            None,
-        )
+        empty = identity.entries().get("userAssignedIdentities")
         if empty is None:
             self.block_lines(identity.pairs[0][0], [*lines, "userAssignedIdentities:", f"  {entry}"])
             return
         if lines:
             self.block_lines(identity.pairs[0][0], lines)
-        value = follow(empty[1])
-        if isinstance(value, Scalar) and len(value.literal):
-            self.edit(value.literal, f"{{{inline}}}")
-        else:
-            at = empty[0].end + 1
-            self.edit(Span(at, at), f" {{{inline}}}")
+        self.fill(empty[0], empty[1], f"{{{inline}}}")
 
     def new_identity(self, entry: str, inline: str) -> None:
         root = self.group.root
+        found = root.entries().get("identity")
+        if found is not None:
+            self.fill(found[0], found[1], f'{{"type": "UserAssigned", "userAssignedIdentities": {{{inline}}}}}')
+            return
         if root.flow:
             self.flow_pair(root, f'"identity": {{"type": "UserAssigned", "userAssignedIdentities": {{{inline}}}}}')
             return
