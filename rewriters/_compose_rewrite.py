@@ -201,30 +201,41 @@ class FileRewrite:
         self._set.add((entry.service, entry.key, item.reference))
         return True
 
-    def _secret(self, wanted: str, variable: str) -> str:
-        """The top-level secret that reads this variable, made if need be; empty when the file has no room for it."""
+    def _known_secrets(self) -> dict[str, str] | None:
+        """The file's top-level secrets with their variables, those to be made included; `None` when there is no room
+        for more."""
         layout = self._layouts[0]
         root = layout.document.root
         if not isinstance(root, Map) or not layout.can_grow(root, "secrets", (Map,)):
-            return ""
+            return None
         pair = own_pair(root, "secrets")
         there = own(pair[1]) if pair else None
-        if isinstance(there, Map) and there.flow:
-            return ""
         known = dict(self._secrets)
         if isinstance(there, Map):
+            if there.flow:
+                return None
             for key, value in there.entries().values():
                 source = follow(value)
                 found = source.get("environment") if isinstance(source, Map) else None
                 known[key.text] = found.text if isinstance(found, Scalar) else ""
+        return known
+
+    def _secret(self, wanted: str, variable: str) -> str:
+        """The top-level secret that reads this variable, made if need be; empty when the file has no room for it."""
+        known = self._known_secrets()
+        if known is None:
+            return ""
         name, number = wanted, 1
         while known.get(name, variable) != variable:
             number += 1
             name = f"{wanted}-{number}"
         if name not in known:
             self._secrets[name] = variable
-            entry = Entry(f"{name}:".encode(), (f"environment: {variable}".encode(),))
-            layout.add(root, "secrets", entry, listed=False, below=root)
+            layout = self._layouts[0]
+            root = layout.document.root
+            if isinstance(root, Map):
+                entry = Entry(f"{name}:".encode(), (f"environment: {variable}".encode(),))
+                layout.add(root, "secrets", entry, listed=False, below=root)
         return name
 
     def _list_secret(self, entry: EnvEntry, secret: str) -> None:
@@ -325,10 +336,13 @@ class FileRewrite:
             plain_line = pair is not None and isinstance(node, Scalar) and node.style in ("plain", "single", "double")
             if not plain_line or layout.column(pair[0].start if pair else 0) is None:
                 return False
-        variable = self.variables.name(self.folder, need.reference)
-        secret = self._secret(need.name, variable)
-        if secret != need.name:
+        known = self._known_secrets()
+        if known is None:
             return False
+        if need.name in known and self.variables.known(self.folder).get(known[need.name]) != need.reference:
+            return False
+        variable = known.get(need.name) or self.variables.name(self.folder, need.reference)
+        secret = self._secret(need.name, variable)
         for body in builders.values():
             pair = own_pair(body, "build")
             node = own(pair[1]) if pair else None
