@@ -33,6 +33,7 @@ _DOCKER_CONFIG = frozenset((".dockerconfigjson", ".dockercfg", "config.json"))
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
 _CERTIFICATE = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|X509 CRL)")
 _STRUCTURED = re.compile(r"://|[\n{]|;\s*\w[\w ]*=")
+_MOST_LINES = 100
 _NUMBER = re.compile(r"[\d.,:]+")
 
 
@@ -53,9 +54,11 @@ def judge(key: str, place: Place, value: bytes) -> Verdict | None:
         return Verdict("registry-credential", "registry", "strong", "high") if '"auth' in text else None
     if place == "arg" and text.startswith("-"):
         return None  # an option, of which a value may be a part
-    if "\n" in text.strip() or shapes.harmless(text):
-        return None  # several lines, or plainly something else: the text rules look for what is in them
     said = meaning(key)
+    if "\n" in text.strip():
+        return _lines(place, said, text)
+    if shapes.harmless(text):
+        return None
     if place in ("secret", "registry", "volume"):
         return _reserved(key, place, said, text)
     if said is None:
@@ -66,14 +69,35 @@ def judge(key: str, place: Place, value: bytes) -> Verdict | None:
     return Verdict("credential-by-name", said.kind, strength(text), certain)
 
 
+def _lines(place: Place, said: Meaning | None, text: str) -> Verdict | None:
+    """A value of several lines: a credential when its name leaves no doubt, else the text rules look for what is in it.
+
+    A configuration file under a name such as `token.yaml` has a place of its own.
+    """
+    if said is None or place not in ("env", "secret", "build") or _CERTIFICATE.search(text[:200]):
+        return None
+    if not said.sure and place != "secret":
+        return None
+    if shapes.is_reference(text) or text.count("\n") > _MOST_LINES:
+        return None
+    rule = "secret-data" if place == "secret" else "credential-by-name"
+    return Verdict(rule, said.kind, strength(text), "medium")
+
+
 def _believed(said: Meaning, place: Place, text: str) -> bool:
     """Whether the value bears out what its name says."""
     text = text.strip()
-    if not said.sure or place == "other":
+    if not said.sure:
         return shapes.looks_random(text)
-    if said.kind != "password" and _NUMBER.fullmatch(text):
-        return False
-    return " " not in text or said.kind == "password"
+    if said.kind != "password":
+        if _NUMBER.fullmatch(text):
+            return False
+        # Other places of a manifest name secrets and tokens more often than they hold them.
+        if place == "other" and not shapes.looks_random(text):
+            return False
+        if " " in text:
+            return text.count(" ") == 1 and any(char.isdigit() for char in text)
+    return True
 
 
 def _reserved(key: str, place: Place, said: Meaning | None, text: str) -> Verdict | None:

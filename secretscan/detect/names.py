@@ -37,7 +37,7 @@ def listed(text: str) -> frozenset[str]:
 
 _SPLIT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
-_PASSWORDS = listed("password passwd passwort passphrase passcode pass pwd pw passw psw pword kennwort")
+_PASSWORDS = listed("password passwd passwort passphrase passcode pass pwd pw passw psw pword kennwort masterauth")
 _TOKENS = listed("token pat jwt bearer")
 _SECRETS = listed("secret credential credentials creds apikey secretkey accesskey authkey accountkey")
 _PLURAL = listed("passwords secrets tokens keys apikeys")
@@ -101,7 +101,7 @@ _IDENTITY = listed(
     user username login account email mail host hostname server address addr port url uri endpoint database db
     dbname name namespace region zone type kind id tenant subscription domain realm scheme protocol driver schema
     role group version enabled tag image bucket container queue topic issuer audience scope locale timezone tz
-    mode environment level file path dir folder usr uid sid arn cluster ca
+    mode environment level file path dir folder usr uid sid arn cluster ca crt cert certificate
     """
 )
 

@@ -108,6 +108,7 @@ _DURATION = re.compile(r"(?i)\d+(?:\.\d+)?\s?(?:ms|s|sec|m|min|h|d|w|mo|y|hours?
 _PUBLIC = re.compile(
     r"ssh-(?:rsa|dss|ed25519) |ecdsa-sha2-|-----BEGIN (?:PUBLIC|CERTIFICATE|RSA PUBLIC|SSH2 PUBLIC|X509)"
 )
+_SHORT_RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=(?:\D*\d){2})[A-Za-z0-9]{10,15}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PATTERN = re.compile(
     r"\(\?[:=!<P]|\[\^?[\w@]?-?[a-zA-Z0-9]-[a-zA-Z0-9]|\\\\?[dws](?![a-z])|\.\*|%[-.\d]*[sd]\b|\{:?[.\d]*[a-z]?\}"
@@ -205,6 +206,8 @@ def entropy(text: str) -> float:
 def looks_random(text: str) -> bool:
     """Whether the text looks generated: long enough, without blanks, with digits among the letters, unevenly spread."""
     text = text.strip()
+    if _SHORT_RANDOM.fullmatch(text) and not re.search(r"[A-Za-z]{4}", text):
+        return True
     if not 16 <= len(text) <= LONGEST or len(set(text)) < 8 or re.search(r"\s", text):
         return False
     digits = sum(char.isdigit() for char in text)

@@ -79,7 +79,7 @@ def _rank(finding: Finding) -> tuple[bool, int, bool, Span]:
 
 
 def _verdicts(rules: TextRules, slot: Slot, value: bytes, tally: Tally) -> list[Verdict]:
-    whole = judge(slot.key, slot.place, value)
+    whole = judge(_key(slot), slot.place, value)
     lined = b"\n" in value.strip()
     hits = rules.find(value, _syntax(slot, lined), tally=tally)
     parts = [_verdict(hit, value) for hit in hits]
@@ -95,6 +95,12 @@ def _verdicts(rules: TextRules, slot: Slot, value: bytes, tally: Tally) -> list[
             ]
     # A name that says credential over a URL or a connection string: the credential is the part of it that is one.
     return parts if is_structured(value) and whole.rule == "credential-by-name" else [whole]
+
+
+def _key(slot: Slot) -> str:
+    """The name that says what the value is: of a pair `name`, `value` it is the step before."""
+    steps = slot.pointer.rsplit(".", 2)
+    return steps[-2] if slot.key == "value" and len(steps) == 3 else slot.key
 
 
 def _syntax(slot: Slot, lined: bool) -> Syntax:
