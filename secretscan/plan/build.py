@@ -158,7 +158,9 @@ def _name(work: _Work) -> None:
 
 
 def _subject(slot: Slot) -> str:
-    """What the place belongs to, for a name: the service, object or container in the pointer, else the file."""
+    """What the place belongs to, for a name: the service or object in the pointer, or the kind of place."""
+    if slot.place in ("registry", "volume"):
+        return slot.place
     steps = slot.pointer.replace('"', "").split(".")
     if "services" in steps[:-1]:
         return steps[steps.index("services") + 1]
