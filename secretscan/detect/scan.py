@@ -59,6 +59,11 @@ class Detector:
     def __init__(self) -> None:
         self._rules: TextRules | None = None
 
+    @property
+    def engine(self) -> str:
+        """The name of the engine in use, `hyperscan` or `re`; empty before the first file."""
+        return self._rules.engine if self._rules is not None else ""
+
     def scan(self, file: SourceFile, source: str = "") -> FileScan:
         """The findings in one file by position. `source` is said in their locations. Never raises for the file's sake:
         what cannot be read is in `unscanned`."""
