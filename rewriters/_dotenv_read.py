@@ -29,7 +29,7 @@ _START = re.compile(
     rb"(?P<indent>[ \t\v\f\r]*)(?P<export>export[ \t]+)?(?P<key>[A-Za-z0-9_.\[\]-]+)[ \t]*(?P<sign>[=:])[ \t\v\f]*"
 )
 _REST = re.compile(rb"[ \t\v\f\r]*(?:#[^\n]*)?(?:\n|\Z)")
-_RARE = re.compile(rb"\\[abcfv0]")
+_RARE = re.compile(rb"(?<!\\)(?:\\\\)*\\[abcfv0]")
 
 Quote = Literal["", "'", '"']
 

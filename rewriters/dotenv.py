@@ -28,7 +28,7 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
-from rewriters._compose_interpolate import required, varies
+from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
 from rewriters._compose_project import claims as compose_claims
 from rewriters._dotenv_kustomize import generated
@@ -141,6 +141,17 @@ def rewrite(request: Request) -> Rewrite:
     )
 
 
+def _place(item: Assignment, statement: Statement, data: bytes) -> Span | None:
+    """The bytes of the assigned value, or part; `None` for a part that has none of its own or belongs to a variable."""
+    if item.part is None:
+        return statement.span
+    raw = statement.raw(data)
+    found = None if statement.quote == "'" else locate(item.slot.encoding, raw, item.part)
+    if found is None or any(found.touches(other.span) for other in substitutions(raw)):
+        return None
+    return Span(statement.span.start + found.start, statement.span.start + found.end)
+
+
 class _Work:
     """One rewrite."""
 
@@ -159,10 +170,11 @@ class _Work:
         readers = _readers(path, self.files, self.composed)
         by_span = {statement.span: statement for statement in statements(data)}
         keys = [statement.key for statement in by_span.values()]
-        done: set[Span] = set()
+        taken: list[Span] = []
         for item in sorted(assignments, key=lambda item: item.slot.span):
             statement = by_span.get(item.slot.span)
-            if statement is None or item.slot.span in done:
+            place = None if statement is None else _place(item, statement, data)
+            if statement is None or (place is not None and any(place.touches(span) for span in taken)):
                 self.refuse(item, "this place was moved already, or is not in the file any more", "scan the file again")
                 continue
             raw = statement.raw(data)
@@ -196,22 +208,17 @@ class _Work:
                     item, "the value is put together from variables", "move the variable that holds the secret instead"
                 )
             elif readers.folders or statement.key in readers.beside:
-                if self.compose(item, statement, raw, readers, single):
-                    done.add(statement.span)
+                if place is None:
+                    self.refuse(item, "this part of the value cannot be replaced alone", "move the whole value")
+                elif self.compose(item, statement, place, readers, single):
+                    taken.append(place)
             elif self.other(item, statement, raw, single):
-                done.add(statement.span)
+                taken.append(statement.literal)
 
-    def compose(self, item: Assignment, statement: Statement, raw: bytes, readers: _Readers, single: bool) -> bool:
+    def compose(self, item: Assignment, statement: Statement, span: Span, readers: _Readers, single: bool) -> bool:
         path = item.slot.path
         own = folder_of(path)
         folders = list(dict.fromkeys((*readers.folders, *((own,) if statement.key in readers.beside else ()))))
-        span = statement.span
-        if item.part is not None:
-            found = None if statement.quote == "'" else locate(item.slot.encoding, raw, item.part)
-            if found is None:
-                self.refuse(item, "this part of the value has no bytes of its own", "move the whole value")
-                return False
-            span = Span(statement.span.start + found.start, statement.span.start + found.end)
         free = statement.key if single and statement.key in readers.beside and not readers.folders else ""
         names = {folder: self.variables.name(folder, item.reference, free) for folder in folders}
         if len(set(names.values())) > 1:
@@ -224,7 +231,7 @@ class _Work:
             )
             return False
         text = required(next(iter(names.values())), self.variables.script(folders[0]))
-        if statement.quote == "'" or (statement.export and not statement.quote):
+        if item.part is None and (statement.quote == "'" or (statement.export and not statement.quote)):
             text, span = b'"' + text + b'"', statement.literal
         self.edits.append(Edit(path, span, text))
         return True
