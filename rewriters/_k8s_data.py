@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rewriters._api import Edit, Reference, Span
 from rewriters._k8s_objects import Manifest, Object, text_at
-from rewriters._k8s_text import Style, Tree, block, column, flow, removals, stops
+from rewriters._k8s_text import Style, Tree, block, column, flow, removals, stops, whole_lines, written_simply
 from rewriters._k8s_vault import Entry, Unfit, strings
-from rewriters._yaml import Map, Node, Scalar
+from rewriters._yaml import Map, Scalar
 
-__all__ = ["Moves", "config_edits", "converted", "reduced"]
+__all__ = ["UNUSUAL", "Moves", "config_edits", "converted", "reduced"]
 
 _WHOLE = frozenset(("kubernetes.io/tls", "kubernetes.io/ssh-auth", "kubernetes.io/dockercfg"))
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+UNUSUAL = ("the text is written in an unusual way (? before a key)", "write it as key: value")
 
 
 class Moves:
@@ -32,6 +35,8 @@ class Moves:
         self.gone: dict[int, set[int]] = {}
         self.remaining: list[tuple[str, str]] = []
         chosen: dict[str, Reference] = {}
+        if not all(written_simply(manifest.data, item) for item in (thing.root, *(item for _, _, item in self.blocks))):
+            raise Unfit(*UNUSUAL)
         for index, key, value in self.blocks:
             for number, (name, item) in enumerate(value.pairs):
                 if not isinstance(name, Scalar):
@@ -142,6 +147,8 @@ def converted(
         return edits + removals(path, text, root, gone)
     if gone:
         edits += removals(path, text, root, gone)
+    if any(value.anchor or value.tag for _, _, value in moves.blocks):
+        raise Unfit("the Secret's data has an anchor", "take the anchor out")
     edits += _spec_in_place(moves, spec, data, style)
     for number, key, value in moves.blocks[1:]:
         if value.flow:
@@ -151,7 +158,7 @@ def converted(
         begin = text.rfind(b"\n", 0, key.start) + 1
         stop = text.find(b"\n", colon) + 1
         edits.append(Edit(path, Span(begin, stop), b""))
-        edits += [Edit(path, span, b"") for span in _lines(text, value)]
+        edits += [Edit(path, whole_lines(text, *pair), b"") for pair in value.pairs]
     return edits
 
 
@@ -164,7 +171,7 @@ def _spec_in_place(moves: Moves, spec: dict[str, Tree], data: Sequence[Tree] | N
     lines = block({"spec": spec}, here, style).lstrip(" ")
     if data is None:
         edits = [Edit(path, Span(head.start, colon), lines.encode())]
-        return edits + [Edit(path, span, b"") for span in _lines(text, first)]
+        return edits + [Edit(path, whole_lines(text, *pair), b"") for pair in first.pairs]
     lines += f"{style.newline}{' ' * (here + style.step)}data:"
     edits = [Edit(path, Span(head.start, colon), lines.encode())]
     by_key = {entry.key: item for entry, item in zip(moves.entries, data, strict=True)}
@@ -182,24 +189,12 @@ def _spec_in_place(moves: Moves, spec: dict[str, Tree], data: Sequence[Tree] | N
     return edits
 
 
-def _lines(text: bytes, owner: Map) -> list[Span]:
-    """The whole lines of each pair of a map in block style."""
-    spans: list[Span] = []
-    for key, value in owner.pairs:
-        start = text.rfind(b"\n", 0, _start(key)) + 1
-        end = text.find(b"\n", stops(text, value)) + 1
-        spans.append(Span(start, end or len(text)))
-    return spans
-
-
-def _start(node: Node) -> int:
-    return node.start
-
-
 def config_edits(manifest: Manifest, thing: Object, scalars: Collection[int]) -> list[Edit]:
     """The ConfigMap without these values. Raises `Unfit` where the text does not allow it."""
     data = next((v for k, v in thing.root.pairs if isinstance(k, Scalar) and k.text == "data"), None)
     if not isinstance(data, Map):
         raise Unfit("the ConfigMap's data stands elsewhere, behind an alias", "write the data out")
+    if not written_simply(manifest.data, data):
+        raise Unfit(*UNUSUAL)
     gone = {number for number, (_, value) in enumerate(data.pairs) if id(value) in scalars}
     return removals(manifest.path, manifest.data, data, gone)

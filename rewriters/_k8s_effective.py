@@ -129,6 +129,7 @@ class _Cluster:
     def __init__(self, things: list[_Thing], lookup: Lookup) -> None:
         self.things = things
         self.lookup = lookup
+        self.mounted = {name for thing in things for pod, _ in _pods(thing.tree) for name in _classes(pod)}
         self.sources: dict[tuple[str, str], list[_Source]] = {}
         for thing in things:
             for kind, name, made in self._made(thing):
@@ -166,7 +167,12 @@ class _Cluster:
             name = _text(_at(tree, "spec", "target", "name")) or thing.name
             if not _at(tree, "spec", "target", "template", "data"):
                 yield "Secret", name, values
-        elif thing.kind == "SecretProviderClass" and _text(_at(tree, "spec", "provider")) == "azure":
+        # The driver makes a Secret only while some pod mounts its class.
+        elif (
+            thing.kind == "SecretProviderClass"
+            and thing.name in self.mounted
+            and _text(_at(tree, "spec", "provider")) == "azure"
+        ):
             yield from self._by_driver(thing)
 
     def _by_driver(self, thing: _Thing) -> Iterator[tuple[str, str, Values]]:
@@ -367,6 +373,19 @@ def _pods(tree: dict[str, Tree]) -> list[tuple[dict[str, Tree], str]]:
             found.append((node, f"/{len(found) + 1}" if found else ""))
         todo += reversed(list(node.values()))
     return found
+
+
+def _classes(pod: dict[str, Tree]) -> Iterator[str]:
+    """The names of the provider classes that a container of the pod mounts."""
+    mounts = {
+        _text(_at(mount, "name"))
+        for listed in CONTAINERS
+        for container in _list(pod.get(listed))
+        for mount in _list(_at(container, "volumeMounts"))
+    }
+    for volume in _list(pod.get("volumes")):
+        if _text(_at(volume, "name")) in mounts and _at(volume, "csi", "driver") == "secrets-store.csi.k8s.io":
+            yield _text(_at(volume, "csi", "volumeAttributes", "secretProviderClass"))
 
 
 _TOKEN = re.compile(rb"\$(?:\$|\(([^)]*)\))")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from rewriters import _encode
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
 from rewriters._k8s_config import Readers
-from rewriters._k8s_data import Moves, config_edits, converted, reduced
+from rewriters._k8s_data import UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
-from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of
+from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, pods, uses
 from rewriters._k8s_vault import CSI, ESO, Entry, Unfit, Vaults, same_namespace
 from rewriters._yaml import Alias, Map, Scalar, Seq, newline
@@ -362,7 +362,8 @@ class _Rewriting:
                     there.items.extend(new for new in item.items if new not in there.items)
             for thing, tree in change.documents:
                 documents.setdefault(thing.path, []).append((thing, tree))
-        for (path, _, key), item in inserts.items():
+        # Lists of a container and of its pod may start at one place: the inner ones come first.
+        for (path, _, key), item in sorted(inserts.items(), key=lambda entry: -self._depth(*entry)):
             data = self.manifests[path].data
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
         companions: list[Companion] = []
@@ -379,6 +380,9 @@ class _Rewriting:
             notes.update(dict.fromkeys((*said, *self._notes())))
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
         return Rewrite(tuple(ordered), tuple(companions), tuple(self.refusals), notes=tuple(notes))
+
+    def _depth(self, where: tuple[str, int, str], item: _Insert) -> int:
+        return column(self.manifests[where[0]].data, item.owner.pairs[0][0].start)
 
     def _notes(self) -> list[str]:
         if self.vaults.target == ESO:
@@ -414,6 +418,8 @@ class _Rewriting:
 
 def _check_list(manifest: Manifest, owner: Map, key: str) -> None:
     """Raises `Unfit` when nothing can be added to the list under this key, or no such list made."""
+    if not written_simply(manifest.data, owner):
+        raise Unfit(*UNUSUAL)
     own = [name.text for name, _ in owner.pairs if isinstance(name, Scalar)]
     if not own or (key not in own and key in owner.entries()):
         raise Unfit(f"the list {key} comes from a merge", "write the list out in its place")
@@ -433,6 +439,8 @@ def _env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference:
     """`value: text` becomes `valueFrom` in the style of the entry."""
     assert site.pair is not None  # noqa: S101 - asked by the caller
     key, value = site.pair
+    if not written_simply(manifest.data, owner):
+        raise Unfit(*UNUSUAL)
     tree: dict[str, Tree] = {"secretKeyRef": {"name": name, "key": _entry(reference).key}}
     if owner.flow:
         text = flow({"valueFrom": tree}, key.style == "double")[1:-1]

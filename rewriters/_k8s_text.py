@@ -74,6 +74,14 @@ def dash_of(data: bytes, seq: Seq, index: int) -> int:
     return data.rindex(b"-", min(begin, seq.items[index].start), seq.items[index].start)
 
 
+_COLON = re.compile(rb"[ \t]*:")
+
+
+def written_simply(data: bytes, owner: Map) -> bool:
+    """Whether each key of a map is followed by its colon: not `? key`, and no key alone."""
+    return all(_COLON.match(data, key.end) for key, _ in owner.pairs)
+
+
 _PLAIN = re.compile(r"[./]?[A-Za-z_][\w./-]*\Z")
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 _TIME = re.compile(r"\d+h\d+m\d+s\Z")
@@ -128,12 +136,17 @@ def flow(tree: Tree, quoted: bool) -> str:
 
 
 def stops(data: bytes, node: Node) -> int:
-    """Where a node's text ends, a block scalar's own trailing line breaks left to the file."""
+    """Where a node's text ends, the trailing line breaks of a block scalar left to the file."""
     end = node.end
-    if isinstance(node, Scalar) and node.style in ("literal", "folded"):
-        while end > node.start and data[end - 1] in b"\r\n":
-            end -= 1
+    while end > node.start and data[end - 1] in b"\r\n":
+        end -= 1
     return end
+
+
+def _last_leaf(node: Node) -> Node:
+    while isinstance(node, Map | Seq) and not node.flow:
+        node = node.pairs[-1][1] if isinstance(node, Map) else node.items[-1]
+    return node
 
 
 def removals(path: str, data: bytes, owner: Map, gone: Collection[int]) -> list[Edit]:
@@ -155,7 +168,7 @@ def removals(path: str, data: bytes, owner: Map, gone: Collection[int]) -> list[
             after = any(other not in gone for other in range(index + 1, len(pairs)))
             span = Span(key.start, pairs[index + 1][0].start) if after else Span(pairs[index - 1][1].end, value.end)
         else:
-            span = _lines_of(data, key.start, stops(data, value))
+            span = whole_lines(data, key, value)
             if data[span.start : key.start].strip(b" "):  # the first pair of a list's item shares the dash's line
                 kept = next(other for other in range(index + 1, len(pairs)) if other not in gone)
                 span, done = Span(key.start, pairs[kept][0].start), kept - 1
@@ -163,12 +176,14 @@ def removals(path: str, data: bytes, owner: Map, gone: Collection[int]) -> list[
     return edits
 
 
-def _lines_of(data: bytes, start: int, end: int) -> Span:
-    """The whole lines from one byte to another, a comment after it included."""
-    begin = data.rfind(b"\n", 0, start) + 1
+def whole_lines(data: bytes, key: Node, value: Node) -> Span:
+    """The lines of a pair in block style, a comment behind it included."""
+    begin = data.rfind(b"\n", 0, key.start) + 1
     if not begin and data.startswith(b"\xef\xbb\xbf"):
         begin = 3
-    stop = data.find(b"\n", end)
+    if value.end > key.end and data[value.end - 1] in b"\r\n":
+        return Span(begin, value.end)
+    stop = data.find(b"\n", value.end)
     return Span(begin, len(data) if stop < 0 else stop + 1)
 
 
@@ -190,7 +205,8 @@ def _new_list(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree
     if owner.flow:
         return Edit(path, Span(last[1].end, last[1].end), f", {flow({key: items}, quoted)[1:-1]}".encode())
     pad = column(data, owner.pairs[0][0].start)
-    if not place and not (isinstance(last[1], Scalar) and last[1].style in ("literal", "folded")):
+    leaf = _last_leaf(last[1])
+    if not place and not (isinstance(leaf, Scalar) and leaf.style in ("literal", "folded")):
         at = line_end(data, last[1])
         return Edit(path, Span(at, at), (style.newline + block({key: items}, pad, style)).encode())
     at = owner.pairs[place][0].start

@@ -449,6 +449,385 @@ def test_a_vault_without_a_cloud_is_out_of_the_drivers_reach() -> None:
     assert "by its name in an Azure cloud" in answer.refusals[0].reason
 
 
+# --- odd manifests ---------------------------------------------------------------------------------------------------
+
+PODS = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n"
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: p\n"
+ODD = {
+    "dash-own-line": (
+        PODS
+        + (
+            "  -\n"
+            "    name: c\n"
+            "    image: i\n"
+            "    env:\n"
+            "    -\n"
+            "      name: A\n"
+            "      value: heron-Reed-771\n"
+            "    args:\n"
+            "    -\n"
+            "      --x=plover-Marsh-9\n"
+        )
+    ),
+    "env-null": (PODS + ("  - name: c\n    image: i\n    env:\n    args: [--x, plover-Marsh-9]\n")),
+    "env-null-comment": (PODS + ("  - name: c\n    image: i\n    env: # none yet\n    args: [--x, plover-Marsh-9]\n")),
+    "env-empty": (PODS + ("  - name: c\n    image: i\n    env: []\n    args: [--x, plover-Marsh-9]\n")),
+    "env-comment": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    env: # the env\n"
+            "    # one\n"
+            "    - name: A # a\n"
+            "      # two\n"
+            "      value: heron-Reed-771 # b\n"
+            "    # three\n"
+            "    args: # x\n"
+            "    # y\n"
+            "    - plover-Marsh-9 # z\n"
+        )
+    ),
+    "only-args": (PODS + ("  - args:\n    - plover-Marsh-9\n")),
+    "only-args-flow": (PODS + "  - args: [plover-Marsh-9]\n"),
+    "name-last-block": (PODS + ("  - image: i\n    command:\n    - |\n      plover Marsh\n      two\n    name: c\n")),
+    "only-name-image-noeol": (PODS + ("  - args: [plover-Marsh-9]\n    name: c\n    image: i # end")),
+    "tags": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    env:\n"
+            "    - name: A\n"
+            "      value: !!str heron-Reed-771\n"
+            "    - {name: B, value: !!str 'heron-Reed-772'}\n"
+        )
+    ),
+    "multi-line-plain": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    env:\n"
+            "    - name: A\n"
+            "      value: heron\n"
+            "        reed\n"
+            "        771\n"
+            "    - name: B\n"
+            "      value: 'heron\n"
+            "\n"
+            "        reed'\n"
+            "    - name: C\n"
+            '      value: "heron \\\n'
+            '        reed"\n'
+        )
+    ),
+    "folded": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    env:\n"
+            "    - name: A\n"
+            "      value: >-\n"
+            "        heron\n"
+            "        reed\n"
+            "    - name: B\n"
+            "      value: |+\n"
+            "        heron\n"
+            "\n"
+            "    - name: C\n"
+            "      value: |2-\n"
+            "          x heron\n"
+        )
+    ),
+    "keep-end": (
+        PODS + ("  - name: c\n    image: i\n    env:\n    - name: B\n      value: |+\n        heron-reed\n\n")
+    ),
+    "quoted-keys": (
+        '"apiVersion": "v1"\n'
+        '"kind": "Pod"\n'
+        '"metadata":\n'
+        '  "name": "p"\n'
+        '"spec":\n'
+        '  "containers":\n'
+        '  - "name": "c"\n'
+        '    "image": "i"\n'
+        '    "env":\n'
+        '    - "name": "A"\n'
+        '      "value": "heron-Reed-771"\n'
+    ),
+    "value-first": (PODS + ("  - env:\n    - value: heron-Reed-771\n      name: A\n    name: c\n    image: i\n")),
+    "secret-anchor-data": (SECRET + ("data: &d\n  a: aGVyb24tUmVlZC03NzE=\n")),
+    "secret-anchor-used": (
+        SECRET
+        + (
+            "data: &d\n"
+            "  a: aGVyb24tUmVlZC03NzE=\n"
+            "---\n"
+            "apiVersion: v1\n"
+            "kind: Secret\n"
+            "metadata: {name: q}\n"
+            "data:\n"
+            "  b: aGVyb24tUmVlZC03NzI=\n"
+        )
+    ),
+    "secret-alias-in-data": (SECRET + ("stringData:\n  a: &x heron-Reed-771\n  b: *x\n")),
+    "secret-alias-in-meta": (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: &n p-name-long\nstringData:\n  b: *n\n  c: heron-Reed-771\n"
+    ),
+    "secret-merge": (
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- apiVersion: v1\n"
+        "  kind: Secret\n"
+        "  metadata: {name: a}\n"
+        "  stringData: &s\n"
+        "    x: heron-Reed-771\n"
+        "- apiVersion: v1\n"
+        "  kind: Secret\n"
+        "  metadata: {name: b}\n"
+        "  stringData:\n"
+        "    <<: *s\n"
+        "    y: heron-Reed-772\n"
+    ),
+    "secret-both-comment": (
+        SECRET
+        + (
+            "data: # first\n"
+            "  # c1\n"
+            "  a: aGVyb24tUmVlZC03NzE= # t1\n"
+            "\n"
+            "  # c2\n"
+            "  b: 'aGVyb24tUmVlZC03NzI=' # t2\n"
+            "# mid\n"
+            "stringData: # second\n"
+            "  # c3\n"
+            "  c: heron-Reed-773 # t3\n"
+            "  # c4\n"
+            "  d: |\n"
+            "    heron-Reed-774\n"
+            "# end\n"
+        )
+    ),
+    "secret-empty-data": (SECRET + ("data:\nstringData:\n  c: heron-Reed-773\n")),
+    "secret-empty-flow": (SECRET + ("data: {}\nstringData:\n  c: heron-Reed-773\n")),
+    "secret-null-key": (SECRET + ("data:\n  a:\n  b: aGVyb24tUmVlZC03NzI=\n")),
+    "secret-type-first": (
+        "type: Opaque\nkind: Secret\napiVersion: v1\nstringData:\n  c: heron-Reed-773\nmetadata:\n  name: p\n"
+    ),
+    "secret-type-last-noeol": (
+        "kind: Secret\napiVersion: v1\nstringData:\n  c: heron-Reed-773\nmetadata:\n  name: p\ntype: Opaque"
+    ),
+    "secret-list-type-first": (
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- type: Opaque\n"
+        "  immutable: true\n"
+        "  kind: Secret\n"
+        "  apiVersion: v1\n"
+        "  stringData:\n"
+        "    c: heron-Reed-773\n"
+        "  metadata:\n"
+        "    name: p\n"
+    ),
+    "secret-list-data-first": (
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- stringData:\n"
+        "    c: heron-Reed-773\n"
+        "  data:\n"
+        "    d: aGVyb24tUmVlZC03NzI=\n"
+        "  kind: Secret\n"
+        "  apiVersion: v1\n"
+        "  metadata:\n"
+        "    name: p\n"
+    ),
+    "secret-list-data-second-first": (
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- metadata:\n"
+        "    name: p\n"
+        "  stringData:\n"
+        "    c: heron-Reed-773\n"
+        "  data: {d: aGVyb24tUmVlZC03NzI=, e: aGVyb24tUmVlZC03NzM=}\n"
+        "  kind: Secret\n"
+        "  apiVersion: v1\n"
+    ),
+    "secret-question": (SECRET + ("data:\n  ? a\n  : aGVyb24tUmVlZC03NzE=\n")),
+    "secret-question-data": (SECRET + ("? data\n: a: aGVyb24tUmVlZC03NzE=\n")),
+    "secret-colon-gap": (SECRET + ("data :\n  a : aGVyb24tUmVlZC03NzE=\n  b\t: aGVyb24tUmVlZC03NzI=\n")),
+    "secret-deep-indent": (
+        "apiVersion: v1\n"
+        "kind: Secret\n"
+        "metadata:\n"
+        " name: p\n"
+        "data:\n"
+        "        a: aGVyb24tUmVlZC03NzE=\n"
+        "        b: aGVyb24tUmVlZC03NzI=\n"
+    ),
+    "secret-one-indent": (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n name: p\ndata:\n a: aGVyb24tUmVlZC03NzE=\n b: aGVyb24tUmVlZC03NzI=\n"
+    ),
+    "secret-doc-inline": (
+        "--- {apiVersion: v1, kind: Secret, metadata: {name: p}, stringData: {c: heron-Reed-773, d: heron-Reed-774}}\n"
+        "--- # next\n"
+        "apiVersion: v1\n"
+        "kind: Secret\n"
+        "metadata: {name: q}\n"
+        "stringData: {c: heron-Reed-773}\n"
+        "...\n"
+    ),
+    "directive": (
+        "%YAML 1.1\n"
+        "---\n"
+        "apiVersion: v1\n"
+        "kind: Secret\n"
+        "metadata:\n"
+        "  name: p\n"
+        "stringData:\n"
+        "  c: heron-Reed-773\n"
+        "  d: heron-Reed-774\n"
+        "...\n"
+    ),
+    "trailing-dots": (SECRET + ("stringData:\n  c: heron-Reed-773\n  d: heron-Reed-774\n...\n# end")),
+    "no-name": (
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: i\n    env: [{name: A, value: heron-Reed-771}]\n"
+    ),
+    "odd-name": (
+        "apiVersion: v1\n"
+        "kind: Pod\n"
+        "metadata: {name: 'P_x.y'}\n"
+        "spec:\n"
+        "  containers:\n"
+        "  - image: i\n"
+        "    env: [{name: A, value: heron-Reed-771}]\n"
+    ),
+    "env-dup": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    env:\n"
+            "    - name: A\n"
+            "      value: heron-Reed-771\n"
+            "    - name: A\n"
+            "      value: heron-Reed-772\n"
+            "    args: ['$(A)']\n"
+        )
+    ),
+    "container-anchor-two-pods": (
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- apiVersion: v1\n"
+        "  kind: Pod\n"
+        "  metadata: {name: a}\n"
+        "  spec: &s\n"
+        "    containers:\n"
+        "    - name: c\n"
+        "      image: i\n"
+        "      env: [{name: A, value: heron-Reed-771}]\n"
+        "- apiVersion: v1\n"
+        "  kind: Pod\n"
+        "  metadata: {name: b}\n"
+        "  spec: *s\n"
+    ),
+    "flow-newlines": (
+        "{apiVersion: v1, kind: Secret,\n"
+        "  metadata: {name: p},\n"
+        "  stringData: {\n"
+        "    # c\n"
+        "    a: heron-Reed-771, # d\n"
+        "    b: heron-Reed-772\n"
+        "  },\n"
+        "  type: Opaque\n"
+        "}\n"
+    ),
+    "flow-trailing-comma": (
+        "{\n"
+        '  "apiVersion": "v1",\n'
+        '  "kind": "Secret",\n'
+        '  "metadata": {"name": "p"},\n'
+        '  "stringData": {\n'
+        '    "a": "heron-Reed-771",\n'
+        '    "b": "heron-Reed-772",\n'
+        "  },\n"
+        "}\n"
+    ),
+    "json-pod": (
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i","env":[{"name":"A","value":"heron-Reed-771"}],"args":["--x","heron-Reed-772"]}]}}\n'
+    ),
+    "unicode": (SECRET + ('stringData:\n  ключ: heron-Réed-771 # é\n  b: "h\\u00e9ron-772"\n')),
+    "config": (
+        "apiVersion: v1\n"
+        "kind: ConfigMap\n"
+        "metadata: {name: m}\n"
+        "data: {A: heron-Reed-771, B: heron-Reed-772}\n"
+        "---\n"
+        + PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    envFrom: [{configMapRef: {name: m}}, {configMapRef: {name: z}}] # x\n"
+            "    env: [{name: Q, valueFrom: {configMapKeyRef: {name: m, key: A, optional: true}}}]\n"
+            "  volumes:\n"
+            "  - {name: v, configMap: {name: m, items: [{key: A, path: a}]}}\n"
+            "  - name: w\n"
+            "    projected:\n"
+            "      sources:\n"
+            "      - configMap: {name: m, items: [{key: B, path: b}]}\n"
+        )
+    ),
+    "config-last-envfrom": (
+        PODS
+        + (
+            "  - name: c\n"
+            "    image: i\n"
+            "    envFrom:\n"
+            "      - configMapRef:\n"
+            "          name: m # note\n"
+            "\n"
+            "---\n"
+            "apiVersion: v1\n"
+            "kind: ConfigMap\n"
+            "metadata: {name: m}\n"
+            "data:\n"
+            "  # only\n"
+            "  A: heron-Reed-771"
+        )
+    ),
+    "config-json": (
+        '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"},"data":{"A":"heron-Reed-771"}},{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i","envFrom":[{"configMapRef":{"name":"m"}}]}]}}]}'
+    ),
+}
+"""Unusual ways of writing a manifest, each of which some parser or rewriter has stumbled over."""
+
+
+@pytest.mark.parametrize("target", ["external-secrets", "secrets-store-csi"])
+@pytest.mark.parametrize("name", ODD)
+def test_unusual_ways_of_writing(name: str, target: str) -> None:
+    """All places at once, and each alone: done or refused, and never a broken promise."""
+    data = ODD[name].encode()
+    sources = ", ".join(f"{{secretRef: {{name: {user}}}}}" for user in "pabq")
+    reader = f"{PODS}  - {{name: c, image: i, envFrom: [{sources}]}}\n".encode()
+    files = {"a.yaml": data, "use.yaml": reader}
+    chosen = Settings(client_id="c", tenant_id="t", kubernetes_target=target)  # type: ignore[arg-type]
+    every = []
+    for slot in kubernetes.slots("a.yaml", data):
+        if slot.targets and len(slot.value.reveal()) > 4:
+            every.append(
+                Assignment(slot, Reference(VAULT, f"s-{hashlib.sha256(slot.value.reveal()).hexdigest()[:12]}"))
+            )
+    assert every
+    for assignments in (every, *([item] for item in every)):
+        assert not check(kubernetes, files, assignments, settings=chosen).broken
+
+
 # --- real manifests and real tools -----------------------------------------------------------------------------------
 
 CREDENTIAL = re.compile(r"pass|secret|token|key|auth|uri|pwd|dsn", re.IGNORECASE)
