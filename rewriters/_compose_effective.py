@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from rewriters import fetch
 from rewriters._api import Address, Delivery, Files, Lookup, Unreadable
+from rewriters._compose_environment import Environment
 from rewriters._compose_images import file_variable
 from rewriters._compose_interpolate import defaults, substitute
 from rewriters._compose_project import folder_of, inside
@@ -60,17 +61,16 @@ class _File:
     path: str
     files: Files
     lookup: Lookup
-    outside: dict[str, bytes] = field(default_factory=dict)
+    outside: Environment = field(init=False)
     budget: int = MAX_NODES
 
     def run(self) -> Iterator[tuple[Address, bytes]]:
-        for name, reference in fetch.variables(folder_of(self.path), self.files).items():
-            self.outside[name] = self.lookup(reference).reveal()
         folder = folder_of(self.path)
+        self.outside = Environment(fetch.variables(folder, self.files), self.lookup)
         dotenv = self.files.get(f"{folder}/.env" if folder else ".env")
         if dotenv is not None:
-            for name, value in values(dotenv, dict(self.outside)):
-                self.outside.setdefault(name, value)
+            for name, value in list(values(dotenv, self.outside.value)):
+                self.outside.add(name, value)
         for root in _load(self.files[self.path]):
             top = self.pairs(root)
             services = self.pairs(top.get("services"))
@@ -123,7 +123,7 @@ class _File:
         return self.put(self.plain(node))
 
     def put(self, text: str) -> bytes:
-        return substitute(text.encode("utf-8", "surrogatepass"), self.outside.get)
+        return substitute(text.encode("utf-8", "surrogatepass"), self.outside.value)
 
     def keyed(self, node: Any) -> dict[str, bytes | None]:
         """A map or list of `KEY=value`; `None` for a key without one."""
@@ -182,7 +182,7 @@ class _File:
         environment = self.environment(name, services)
         variables = dict(self.env_files(body.get("env_file"), environment))
         for key, value in environment.items():
-            given = self.outside.get(key) if value is None else value
+            given = self.outside.value(key) if value is None else value
             if given is not None:
                 variables[key] = given
         mounts = dict(self.mounts(body.get("secrets"), top))
@@ -214,10 +214,7 @@ class _File:
                     yield name, content.rstrip(b"\n")
 
     def env_files(self, node: Any, environment: dict[str, bytes | None]) -> Iterator[tuple[str, bytes]]:
-        known = dict(self.outside)
-        for key, value in environment.items():
-            if value is not None:
-                known.setdefault(key, value)
+        known = self.outside.over(environment)
         for item in self.items(node) or ([node] if node is not None else []):
             options = self.pairs(item)
             named = defaults(self.text(options.get("path", item)))
@@ -246,7 +243,7 @@ class _File:
     def content(self, name: str, top: dict[str, Any]) -> bytes | None:
         secret = self.pairs(self.pairs(top.get("secrets")).get(name))
         if "environment" in secret:
-            return self.outside.get(self.plain(secret["environment"]))
+            return self.outside.value(self.plain(secret["environment"]))
         place = inside(folder_of(self.path), self.plain(secret.get("file"))) if "file" in secret else None
         return self.files.get(place) if place is not None else None
 
@@ -255,7 +252,7 @@ class _File:
             return
         options = self.pairs(node)
         for key, value in self.keyed(options.get("args")).items():
-            given = self.outside.get(key) if value is None else value
+            given = self.outside.value(key) if value is None else value
             if given is not None:
                 yield Address(self.path, where, "build", key), given
         for source, target in self.listed(options.get("secrets")):

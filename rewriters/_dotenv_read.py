@@ -7,7 +7,7 @@ would take for a statement, where Compose gives up: most of these files are read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -162,7 +162,7 @@ def unescaped(data: bytes, statement: Statement) -> bytes:
     return decode(tuple(name for name in statement.encoding if name != "dollar"), doubled)
 
 
-def values(data: bytes, outside: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+def values(data: bytes, outside: Callable[[str], bytes | None]) -> Iterator[tuple[str, bytes]]:
     """Each variable and its value as Compose reads it: `outside` wins over what stands earlier in the file. A
     variable that neither knows stays as it is written."""
     inner: dict[str, bytes] = {}
@@ -170,7 +170,9 @@ def values(data: bytes, outside: Mapping[str, bytes]) -> Iterator[tuple[str, byt
         if statement.quote == "'":
             value = text_of(data, statement)
         else:
-            value = substitute(unescaped(data, statement), lambda name: outside.get(name, inner.get(name)))
+            value = substitute(
+                unescaped(data, statement), lambda name: inner.get(name) if (known := outside(name)) is None else known
+            )
         inner[statement.key] = value
         yield statement.key, value
 

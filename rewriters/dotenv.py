@@ -20,6 +20,7 @@ from rewriters._api import (
     Edit,
     Files,
     Lookup,
+    Reference,
     Refusal,
     Request,
     Rewrite,
@@ -28,6 +29,7 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
+from rewriters._compose_environment import Environment
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
 from rewriters._compose_project import claims as compose_claims
@@ -287,13 +289,14 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
 def _values(
     path: str, data: bytes, files: Files, composed: tuple[_Composed, ...], lookup: Lookup
 ) -> Iterator[tuple[str, bytes]]:
-    outside: dict[str, bytes] = {}
     own = fetch.variables(folder_of(path), files)
+    references: dict[str, Reference] = {}
     for folder in (*_readers(path, files, composed).folders, folder_of(path)):
         for name, reference in fetch.variables(folder, files).items():
-            outside.setdefault(name, lookup(reference).reveal())
+            references.setdefault(name, reference)
+    outside = Environment(references, lookup)
     for match in _COMMENT.finditer(data):
         key = match["key"].decode()
         if key in own:
-            yield key, outside[key]
-    yield from values(data, outside)
+            yield key, lookup(own[key]).reveal()
+    yield from values(data, outside.value)

@@ -11,7 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewriters import Assignment, Reference, Request, Slot, Span, Unreadable, compose, dotenv
+from rewriters import (
+    Assignment,
+    Plaintext,
+    Reference,
+    Request,
+    Slot,
+    Span,
+    Unreadable,
+    Variable,
+    compose,
+    dotenv,
+    fetch,
+)
 from rewriters.check import Report, check
 
 VAULT = "https://shop.vault.azure.net"
@@ -232,3 +244,27 @@ def test_aliases_that_multiply_are_refused_by_the_proof() -> None:
     text = f"x-a:\n  l0: &l0 [a]\n{levels}services:\n  a:\n    image: x\n    cap_add: *l8\n"
     with pytest.raises(Unreadable, match="aliases"):
         compose.effective({"compose.yaml": text.encode()}, lambda reference: pytest.fail(reference.name))
+
+
+def test_a_secret_is_looked_up_only_when_its_variable_is_read() -> None:
+    wanted = [
+        Variable("", "USED", Reference(VAULT, "used")),
+        Variable("", "UNUSED", Reference("https://x.example", "x")),
+    ]
+    files = {
+        "compose.yaml": b"services:\n  a:\n    image: x\n    environment: {A: '${USED}', B: '${OTHER:-b}'}\n",
+        ".env": b"C=${USED}-c\n",
+        "fetch-secrets.sh": fetch.script("", wanted, None).content,
+    }
+    asked: list[str] = []
+
+    def lookup(reference: Reference) -> Plaintext:
+        asked.append(reference.name)
+        if reference.name != "used":
+            raise LookupError
+        return Plaintext(b"value-1")
+
+    for rewriter in (compose, dotenv):
+        told = {item.address.name: item.value.reveal() for item in rewriter.effective(files, lookup)}
+        assert told.items() <= {"A": b"value-1", "B": b"${OTHER:-b}", "C": b"value-1-c", "image": b"x"}.items()
+    assert set(asked) == {"used"}

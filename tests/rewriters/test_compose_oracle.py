@@ -221,7 +221,7 @@ services:
     model, complaint = config(tmp_path / "t", files, "compose.yaml", {"A": "va$l"})
     assert not complaint
     services = plain(model)["services"]
-    ours = {key: value.decode() for key, value in values(LINES, {"A": b"va$l"})}
+    ours = {key: value.decode() for key, value in values(LINES, {"A": b"va$l"}.get)}
     assert ours == services["s"]["environment"]
     assert len(ours) == len(list(statements(LINES)))
     assert {key: value.decode() for key, value in raw_lines(files["b.env"])} == services["r"]["environment"]
@@ -262,7 +262,7 @@ def test_random_env_files_are_read_as_compose_reads_them(tmp_path: Path) -> None
         (statement,) = statements(line)
         (slot,) = dotenv.slots(".env", line)
         assert slot.value.reveal().decode() == theirs[statement.key], line
-    assert {key: value.decode() for key, value in values(files["a.env"], {})} == theirs
+    assert {key: value.decode() for key, value in values(files["a.env"], lambda name: None)} == theirs
 
 
 def test_commands_are_divided_as_compose_divides_them(tmp_path: Path) -> None:
