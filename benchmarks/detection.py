@@ -109,12 +109,12 @@ def examples(file: Path) -> None:
     for line in file.read_text("utf-8").splitlines():
         example = json.loads(line)
         rows[example["group"]] += 1
-        for path in ("example.py", "example.conf"):
+        for path in ("text.py", "text.conf"):
             found[example["group"], path] += bool(detector.scan(Text(path, example["text"].encode())).findings)
     print("== short texts: how many have a finding\n")
     print(f"{'group':16}{'texts':>6}{'as code':>10}{'as settings':>13}")
     for group, count in sorted(rows.items()):
-        print(f"{group:16}{count:6}{found[group, 'example.py']:10}{found[group, 'example.conf']:13}")
+        print(f"{group:16}{count:6}{found[group, 'text.py']:10}{found[group, 'text.conf']:13}")
     print()
 
 

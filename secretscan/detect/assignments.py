@@ -64,14 +64,12 @@ def syntax_of(path: str) -> Syntax:
     name = path.rsplit("/", 1)[-1].lower()
     if _LOCK.search(path):
         return Syntax.PROSE
-    if name.startswith((".env", "env.")) or name.endswith(".env"):
-        return Syntax.SETTINGS
-    if name.startswith(("dockerfile", "containerfile", "makefile")):
-        return Syntax.SHELL
     extension = name.rsplit(".", 1)[-1] if "." in name else ""
     if extension in _PROSE:
         return Syntax.PROSE
-    if extension in _SHELL:
+    if name.startswith((".env", "env.")) or name.endswith(".env"):
+        return Syntax.SETTINGS
+    if extension in _SHELL or name.startswith(("dockerfile", "containerfile", "makefile")):
         return Syntax.SHELL
     if extension in _SETTINGS or name.startswith("."):
         return Syntax.SETTINGS
@@ -107,7 +105,7 @@ _VALUE = re.compile(
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.\-]*")
 _DEFAULT = re.compile(rb"-([^\s${}\"'`\x00]{1,200})\}")
 _TRAILING = re.compile(rb"\s+(?:#|//).*\Z|\s+\Z")
-_SHELL_END = re.compile(rb"[\s;&|<>()]|\\\Z|\\n")
+_SHELL_END = re.compile(rb"[\s;&|<>()\"'`]|\\\Z|\\n")
 
 
 def at(data: bytes | bytearray, end: int, syntax: Syntax, reach: int) -> Assigned | None:

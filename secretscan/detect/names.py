@@ -82,7 +82,7 @@ _NOT_LAST = listed(
 _NOT_ANYWHERE = listed(
     """
     existing public allow empty max min num total per remaining ignore skip show hide toggle pull idp metadata
-    placeholder
+    placeholder instrumentation change forgot reset
     """
 )
 _NOT_PASS_OF = listed("proxy fastcgi uwsgi scgi grpc first second single multi two render by")

@@ -21,7 +21,7 @@ from typing import Literal, cast
 
 from secretscan.model import Confidence, Kind
 
-__all__ = ["MOST_BACK", "MOST_REACH", "Rule", "load"]
+__all__ = ["MOST_BACK", "MOST_REACH", "Rule", "compiled", "load"]
 
 MOST_BACK = 1024
 MOST_REACH = 8192
@@ -40,7 +40,7 @@ class Rule:
     description: str
     source: str
     triggers: tuple[bytes, ...]
-    pattern: re.Pattern[bytes] | None = None
+    pattern: bytes = b""
     plugin: str = ""
     reader: str = ""
     back: int = 96
@@ -57,6 +57,12 @@ class Rule:
     """Whether there may be several credentials in one window of a candidate."""
     examples: tuple[str, ...] = field(default=(), repr=False)
     negatives: tuple[str, ...] = field(default=(), repr=False)
+
+
+@cache
+def compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """The regular expression of a rule. Most files need few, and compiling all takes longer than reading a file."""
+    return re.compile(pattern)
 
 
 @cache
@@ -81,7 +87,7 @@ def _rule(table: dict[str, object]) -> Rule:
         table[name] = tuple(cast(list[str], table.get(name, [])))
     rule = Rule(
         triggers=(*(re.escape(literal).encode() for literal in literals), *(trigger.encode() for trigger in triggers)),
-        pattern=re.compile(pattern.encode()) if pattern else None,
+        pattern=pattern.encode(),
         **cast(dict[str, str], table),  # type: ignore[arg-type]  # the tests check every field of every rule
     )
     if rule.back > MOST_BACK or rule.reach > MOST_REACH:

@@ -29,16 +29,18 @@ _REFERENCE = re.compile(
     r"""(?xis)
       \$\{[^{}]*\}                     # ${NAME}
     | \$\([^()]*\)                     # $(NAME), $(command)
-    | \$[a-z_]\w*                      # $NAME
+    | \$[a-z_]\w*(?:[/\[.:\\-].*)?     # $NAME, $NAME/path
     | \$\{\{.*\}\} | \{\{.*\}\}        # ${{ secrets.X }}, {{ .Values.x }}
     | \{%.*%\}
     | %[a-z_]\w*%                      # %NAME%
     | \#\{[^{}]*\}\#?                  # #{NAME}#
     | @@\w+@@ | __\w+__
+    | \{[^{}"]*\}                      # a field of a format
+    | (?:id|src|source|type)=[\w.,/=-]+  # a secret of a build, by its id
     | @Microsoft\.KeyVault\(.*\)
     | \[[^\[\]]*\w\(.*\)[^\[\]]*\]     # an expression of an ARM template
     | (?:secretref|keyvaultref|ref\+\w+|op|vault|akv|gcp-sm|aws-sm|awsssm|gsm|bao)\:[/\w].*
-    | arn:aws:(?:secretsmanager|ssm):.*
+    | arn:[\w-]+:\w+:.*
     | /subscriptions/.*
     | projects/[^/]+/secrets/.*
     | https://[\w-]+\.vault\.azure\.(?:net|cn|us)/.*
@@ -46,7 +48,7 @@ _REFERENCE = re.compile(
     | (?:process\.env|os\.environ|os\.getenv|System\.getenv|ENV|env|getenv|secrets|vars?|local|data|module|config|
          parameters|variables|self|this|args|options|settings|params|values)[.\[(].*
     | [a-z_][\w.]*\(.*\)               # a call
-    | ['"]?\s*[,+&]\s*[a-z_]\w*[.(\[].*  # the next operand of a concatenation
+    | ['"]?\s*[,+&]\s*[a-z_]\w*[.(\[:=].*  # the next operand of a concatenation
     """
 )
 _INSIDE = re.compile(r"\$\{(?!\{)[^{}]*\}|\$\([^()\s][^()]*\)|\{\{.*?\}\}|`[^`]+`|%\([a-z_]\w*\)s", re.IGNORECASE)
@@ -61,7 +63,7 @@ _FLAGS = listed(
 )
 
 _MASK = re.compile(
-    r"(?i)(?:[x*•.#_\-…?]{3,}|x+(?:[-_ ]x+)*|\[?(?:redacted|masked|hidden|removed|filtered|sanitized)\]?)"
+    r"(?i)(?:[x*•.#_\-…?]{3,}|…+|x+(?:[-_ ]x+)*|\[?(?:redacted|masked|hidden|removed|filtered|sanitized)\]?)"
 )
 
 _TEMPLATE = re.compile(
@@ -126,7 +128,7 @@ def default_of(text: str) -> tuple[int, int] | None:
 
 def is_reference(text: str) -> bool:
     """Whether something else than the text itself is meant, or is put into it, when the file is used."""
-    text = text.strip()[:LONGEST]
+    text = text.strip(" \t\r\n'\"")[:LONGEST]
     return _REFERENCE.fullmatch(text) is not None or _INSIDE.search(text) is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def slot_findings(
             findings += (
                 _finding(slot, verdict, raw, lines, source) for verdict in _verdicts(rules, slot, value, tally)
             )
+    findings += (_finding(slot, verdict, raw, lines, source) for slot, verdict in _commands(rules, slots, tally))
     return _one_for_each_place(findings)
 
 
@@ -71,6 +73,26 @@ def _best(cluster: list[Finding]) -> list[Finding]:
         ):
             kept.append(finding)
     return kept
+
+
+def _commands(rules: TextRules, slots: tuple[Slot, ...], tally: Tally) -> Iterator[tuple[Slot, Verdict]]:
+    """What the words of a command say together, where each is a slot: `mysqladmin`, `-u`, `root`, `-pPASSWORD`."""
+    commands: dict[tuple[str, str], list[Slot]] = {}
+    for slot in slots:
+        command, _, word = slot.pointer.rpartition(".")
+        if slot.place == "arg" and word.isdigit():
+            commands.setdefault((slot.platform, command), []).append(slot)
+    for words in commands.values():
+        values = [slot.value.reveal() for slot in words]
+        if len(words) < 2 or any(b"\n" in value for value in values):
+            continue
+        for hit in rules.find(b" ".join(values), Syntax.SHELL, tally=tally):
+            start = 0
+            for slot, value in zip(words, values, strict=True):
+                if start <= hit.span.start and hit.span.end <= start + len(value):
+                    inner = replace(hit, span=Span(hit.span.start - start, hit.span.end - start))
+                    yield slot, _verdict(inner, value)
+                start += len(value) + 1
 
 
 def _rank(finding: Finding) -> tuple[bool, int, bool, Span]:

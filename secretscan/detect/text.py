@@ -15,7 +15,7 @@ from rewriters import Span
 from secretscan.detect import shapes
 from secretscan.detect.assignments import Syntax, at
 from secretscan.detect.engine import MOST_CANDIDATES, Engine, make
-from secretscan.detect.ruleset import MOST_BACK, Rule, load
+from secretscan.detect.ruleset import MOST_BACK, Rule, compiled, load
 from secretscan.detect.strength import strength
 from secretscan.model import Kind, Strength
 
@@ -150,8 +150,7 @@ def _confirm(rule: Rule, data: bytes | bytearray, end: int, syntax: Syntax) -> I
 
 
 def _matches(rule: Rule, data: bytes | bytearray, start: int, stop: int, end: int) -> Iterator[Span]:
-    assert rule.pattern is not None  # noqa: S101 - a rule has a pattern, a plugin or a reader; tests check it
-    for match in rule.pattern.finditer(data, start, stop):
+    for match in compiled(rule.pattern).finditer(data, start, stop):
         if match.start() < end and (rule.multiple or match.end() >= end):
             yield Span(*match.span("secret"))
         elif match.start() >= end and not rule.multiple:
@@ -172,7 +171,7 @@ def _judged(rule: Rule, raw: bytes, syntax: Syntax) -> Strength | None:
         return None
     if shapes.is_reference(text) or shapes.is_mask(text) or shapes.is_template(text) or not text.strip():
         return None
-    if rule.generic and shapes.harmless(text):
+    if rule.generic and (len(text) < _SHORTEST or shapes.harmless(text)):
         return None
     if rule.random and not shapes.looks_random(text):
         return None
@@ -184,5 +183,8 @@ def _judged(rule: Rule, raw: bytes, syntax: Syntax) -> Strength | None:
     believed = _WEAK_BELIEVED if rule.weak else (Syntax.SETTINGS,)
     return found if found == "strong" or syntax in believed else None
 
+
+_SHORTEST = 3
+"""Bytes of a value that only its surroundings make a credential: less is punctuation, most of the time."""
 
 _WEAK_BELIEVED = (Syntax.SETTINGS, Syntax.SHELL, Syntax.PLAIN)
