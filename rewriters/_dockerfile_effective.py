@@ -70,7 +70,6 @@ class _Image:
         self.values: dict[int, bytes] = {}
         self.env: dict[int, dict[str, bytes]] = {}
         self.args: dict[int, dict[str, bytes]] = {}
-        self.starts: dict[int, dict[str, Step]] = {}
         self.definitions = {id(item.pair): item for item in found.definitions}
         self.said: set[tuple[str, str]] = set()
 
@@ -79,21 +78,19 @@ class _Image:
         return f"{self.path}#{stage.label if first is stage else stage.number}"
 
     def deliveries(self) -> Iterator[Delivery]:
-        pending: list[Definition] = []
+        pending: dict[str, Definition] = {}
         stage: Stage | None = None
         for step in self.flow.steps:
             if step.stage is not stage:
-                stage, pending = step.stage, []
+                stage, pending = step.stage, {}
             if step.instruction.onbuild:
                 continue
             keyword = step.instruction.keyword
             if keyword in ("ENV", "ARG"):
-                pending += self.define(step)
+                self.define(step, pending)
             elif keyword == "RUN":
                 yield from self.build(step, pending)
-                pending = []
-            elif keyword in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
-                self.starts.setdefault(step.stage.number, {})[keyword] = step
+                pending.clear()
         for stage in self.flow.stages:
             if stage.runs:
                 yield from self.image(stage)
@@ -114,8 +111,9 @@ class _Image:
             at = at.base
         return None
 
-    def define(self, step: Step) -> Iterator[Definition]:
-        """Evaluates the pairs; yields those that no text names, which programs may read from their environment."""
+    def define(self, step: Step, pending: dict[str, Definition]) -> None:
+        """Evaluates the pairs; `pending` gets those that no text names, which programs may read from their
+        environment."""
         number = step.stage.number
         env: dict[str, bytes] = {}
         args = self.args.setdefault(number, {})
@@ -131,8 +129,11 @@ class _Image:
             target[name] = self.word(text[slice(*pair.value)], self.resolve(step.stage))
             definition = self.definitions[id(pair)]
             self.values[id(definition)] = target[name]
+            if definition.kind == "ARG" and self.variable(step.stage, name) is not None:
+                continue  # hidden by the ENV
+            pending.pop(name, None)
             if not definition.uses and not definition.runs and number >= 0:
-                yield definition
+                pending[name] = definition
         self.env.setdefault(number, {}).update(env)
 
     def word(self, raw: bytes, resolve: _Resolve) -> bytes:
@@ -177,7 +178,7 @@ class _Image:
             parts.append(_plain(_put_in(part, resolve)) if item == script else part)
         return b"\0".join(parts)
 
-    def build(self, step: Step, pending: list[Definition]) -> Iterator[Delivery]:
+    def build(self, step: Step, pending: dict[str, Definition]) -> Iterator[Delivery]:
         secrets: dict[str, bytes] = {}
         for name, variable in mounts(step):
             found = self.secret(host_variable(name)) if variable else None
@@ -187,7 +188,7 @@ class _Image:
         subject = self.subject(step.stage)
         text = self.command(step, lambda name: secrets[name] if name in secrets else seen(name))
         yield Delivery(Address(self.path, f"{subject}/RUN.{step.number}", "build", "command"), Plaintext(text))
-        silent = {item.name: self.values[id(item)] for item in pending}
+        silent = {item.name: self.values[id(item)] for item in pending.values()}
         named = names_in(self.flow.file, step.instruction)
         silent |= {name: value for name, value in secrets.items() if name not in named}
         for name, value in silent.items():
@@ -204,11 +205,6 @@ class _Image:
             found = self.variable(stage, name)
             return found if found is not None else self.secret(name)
 
-        started: dict[str, Step] = {}
-        at: Stage | None = stage
-        while at is not None:
-            started = {**self.starts.get(at.number, {}), **started}
-            at = at.base
-        for keyword, step in started.items():
+        for keyword, step in stage.commands().items():
             text = self.command(step, resolve)
             yield Delivery(Address(self.path, subject, "arg", keyword), Plaintext(text))

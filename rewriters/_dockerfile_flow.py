@@ -38,6 +38,7 @@ class Stage:
     posix: bool
     env: dict[str, Definition] = field(default_factory=dict)
     args: dict[str, Definition] = field(default_factory=dict)
+    starts: dict[str, Step] = field(default_factory=dict)
     used: bool = False
     runs: bool = False
 
@@ -53,15 +54,20 @@ class Stage:
 
     def environment(self) -> dict[str, Definition]:
         """All environment variables that the stage ends with."""
+        return {name: item for stage in self.chain() for name, item in stage.env.items()}
+
+    def commands(self) -> dict[str, Step]:
+        """The CMD, ENTRYPOINT and HEALTHCHECK that the stage ends with."""
+        return {keyword: step for stage in self.chain() for keyword, step in stage.starts.items()}
+
+    def chain(self) -> list[Stage]:
+        """The stage and those that it builds on, the first one first."""
         chain: list[Stage] = []
         stage: Stage | None = self
         while stage is not None:
             chain.append(stage)
             stage = stage.base
-        result: dict[str, Definition] = {}
-        for one in reversed(chain):
-            result.update(one.env)
-        return result
+        return chain[::-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +84,8 @@ class Step:
 
 @dataclass(slots=True, eq=False)
 class Definition:
-    """`name=value` of an ENV or ARG. `requests` are the `ARG name` of stages that ask for a global one."""
+    """`name=value` of an ENV or ARG. `requests` are the `ARG name` of stages that ask for a global one. `shadows` is
+    the definition of the same name that would be seen without this one."""
 
     kind: Literal["ENV", "ARG"]
     name: str
@@ -86,17 +93,20 @@ class Definition:
     pair: Pair
     uses: list[Use] = field(default_factory=list)
     requests: list[tuple[Step, Pair]] = field(default_factory=list)
+    shadows: Definition | None = None
     runs: bool = False
     """Whether containers are started with it."""
+    started: bool = False
+    """Whether a CMD, ENTRYPOINT or HEALTHCHECK of such a container names it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Use:
-    """Where a definition is read: by a RUN, in the value of another pair, by an instruction that the builder expands,
-    or by the shell of a CMD, ENTRYPOINT or HEALTHCHECK."""
+    """Where a definition is read: by a RUN, in the value of another pair, or by an instruction that the builder
+    expands."""
 
     step: Step
-    kind: Literal["run", "pair", "build", "start"]
+    kind: Literal["run", "pair", "build"]
     pair: Pair | None = None
 
 
@@ -183,7 +193,7 @@ class _Reader:
         if name:
             self.by_name[name] = self.stage
 
-    def use(self, step: Step, names: list[str], kind: Literal["run", "build", "start"]) -> None:
+    def use(self, step: Step, names: list[str], kind: Literal["run", "build"]) -> None:
         for name in dict.fromkeys(names):
             found = self.stage.variable(name)
             if found is not None:
@@ -213,7 +223,7 @@ class _Reader:
             self.use(step, _expanded(b" ".join(instruction.options)), "build")
             self.use(step, sorted(names_in(self.file, instruction)), "run")
         elif keyword in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
-            self.use(step, _expanded(instruction.text.value), "start")
+            self.stage.starts[keyword] = step
         elif keyword == "SHELL":
             items = json_items(instruction.text.value, *instruction.rest)
             program = instruction.text.value[slice(*items[0])] if items else b""
@@ -236,6 +246,8 @@ class _Reader:
                     found.uses.append(Use(step, "pair", pair))
             kind: Literal["ENV", "ARG"] = "ENV" if step.instruction.keyword == "ENV" else "ARG"
             definition = Definition(kind, name, step, pair)
+            beside = [item for item in made if item.name == name]
+            definition.shadows = beside[-1] if beside else self.stage.variable(name)
             made.append(definition)
             if kind == "ARG":
                 self.stage.args[name] = definition
@@ -247,8 +259,11 @@ class _Reader:
         for stage in self.stages:
             stage.runs = not stage.used or stage is self.stages[-1]
             if stage.runs:
-                for definition in stage.environment().values():
+                texts = [step.instruction.text.value for step in stage.commands().values()]
+                named = {name for text in texts for name in _expanded(text)}
+                for name, definition in stage.environment().items():
                     definition.runs = True
+                    definition.started |= name in named
 
 
 def flow(file: Dockerfile) -> Flow:
@@ -258,25 +273,25 @@ def flow(file: Dockerfile) -> Flow:
 
 def scope(found: Flow, definition: Definition) -> Iterator[Step]:
     """The RUN instructions that see this definition in their environment."""
-    open_at_end: set[int] = set()
-    visible = False
+    ends: dict[int, tuple[bool, bool]] = {}
+    visible = hidden = False  # hidden: an ENV of the name stands before any ARG of it
     stage: Stage | None = None
     for step in found.steps:
         if step.stage is not stage:
-            if stage is not None and visible and definition.kind == "ENV":
-                open_at_end.add(stage.number)
+            if stage is not None:
+                ends[stage.number] = (visible and definition.kind == "ENV", hidden)
             stage = step.stage
-            visible = stage.base is not None and stage.base.number in open_at_end
-        if step.instruction.onbuild:
+            visible, hidden = ends[stage.base.number] if stage.base is not None else (False, False)
+        keyword = step.instruction.keyword
+        if step.instruction.onbuild or keyword not in ("RUN", "ENV", "ARG"):
             continue
-        if step.instruction.keyword == "RUN" and visible:
+        if keyword == "RUN" and visible:
             yield step
-        for pair in step.pairs if step.instruction.keyword in ("ENV", "ARG") else ():
+        for pair in step.pairs:
             if pair.name.decode("utf-8", "replace") != definition.name:
                 continue
-            if pair is definition.pair or any(pair is request for _, request in definition.requests):
-                visible = step.stage.number >= 0 and not (
-                    definition.kind == "ARG" and definition.name in step.stage.env
-                )
-            elif step.instruction.keyword == "ENV" or definition.kind == "ARG":
-                visible = False
+            mine = pair is definition.pair or any(pair is request for _, request in definition.requests)
+            if keyword == "ENV":
+                visible, hidden = mine, True
+            elif not hidden and (mine or pair.value is not None):
+                visible = mine and stage.number >= 0

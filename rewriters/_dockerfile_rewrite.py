@@ -40,8 +40,8 @@ from rewriters._dockerfile_places import (
     places,
 )
 from rewriters._dockerfile_read import Pair
-from rewriters._dockerfile_shell import BARE, DOUBLE, SINGLE
-from rewriters._encode import encode, locate
+from rewriters._dockerfile_replace import replaced, substitutes
+from rewriters._encode import encode
 from rewriters._splice import ordered
 from rewriters.dockerfile import claims
 
@@ -108,8 +108,18 @@ class _File:
         """Fills the lists. Definitions first: names that they free can carry the secrets of commands."""
         known = [(item, self.places[item.slot.pointer]) for item in items if item.slot.pointer in self.places]
         self.definitions([(item, place) for item, place in known if place.definition is not None])
+        spans: list[tuple[Assignment, Place, Span]] = []
         for item, place in known:
             if place.definition is None:
+                try:
+                    self.possible(item, place)
+                    spans.append((item, place, replaced(item, place)[0]))
+                except No as no:
+                    self.refuse(item, no)
+        for item, place, span in spans:
+            # A part of what moves as a whole to the same secret is done with it.
+            wider = (other for one, _, other in spans if one.reference == item.reference and other != span)
+            if not any(other.covers(span) for other in wider):
                 try:
                     self.command(item, place)
                 except No as no:
@@ -127,6 +137,7 @@ class _File:
     def definitions(self, wanted: list[tuple[Assignment, Place]]) -> None:
         """One refusal may be the cause of others: repeated until the rest agrees."""
         left = {id(place.definition): item for item, place in wanted}
+        along: set[int] = set()
         while True:
             planned: list[_Removal] = []
             refused: list[tuple[Assignment, No]] = []
@@ -134,20 +145,28 @@ class _File:
                 if place.definition is None or left.get(id(place.definition)) is not item:
                     continue
                 try:
-                    planned.append(self.removal(item, place.definition, set(left)))
+                    planned.append(self.removal(item, place.definition, set(left), along))
                 except No as why:
                     refused.append((item, why))
+            taken = {id(one) for removal in planned for one in removal.handed_on}
+            if not taken.issubset(along.union(left)):
+                along |= taken
+                continue
             if not refused:
                 break
             for item, no in refused:
                 self.refuse(item, no)
                 left = {key: other for key, other in left.items() if other is not item}
+            along = set()
         for removal in planned:
             self.remove(removal)
         self.cut([pair for removal in planned for pair in removal.pairs])
 
-    def removal(self, item: Assignment, definition: Definition, moving: set[int]) -> _Removal:
-        """What removing a definition takes; raises `No` where something would then be built differently."""
+    def removal(self, item: Assignment, definition: Definition, moving: set[int], along: set[int]) -> _Removal:
+        """What removing a definition takes; raises `No` where something would then be built differently.
+
+        `moving` are the definitions that are assigned themselves, `along` those that go since they hand one on.
+        """
         self.plain(item, definition)
         removal = _Removal(item, definition)
         for step, pair in definition.requests:
@@ -157,6 +176,13 @@ class _File:
             one = todo.pop()
             removal.handed_on.append(one)
             removal.pairs.append((one.step, one.pair))
+            if one.shadows is not None and id(one.shadows) not in moving | along:
+                line = one.shadows.step.instruction.line
+                raise No(
+                    f"the {one.shadows.kind} {one.name} in line {line} would take its place",
+                    "delete the earlier one, which has no effect after this one",
+                    self.pointers(one.shadows),
+                )
             if not re.fullmatch(r"[A-Za-z_][\w.-]*", one.name):
                 raise No("its name is none that a secret mount can set", "rename the variable, then run this again")
             for use in one.uses:
@@ -171,8 +197,6 @@ class _File:
                         f"{keyword} in line {use.step.instruction.line} uses it, and the builder takes no secret there",
                         _INSTEAD.get(keyword, f"do what {keyword} does in a RUN, or leave the value out of it"),
                     )
-                elif use.kind == "start":
-                    removal.started |= one.runs
                 elif use.pair is not None:
                     user = self.user(use.step, use.pair)
                     if user is not None and id(user) in moving:
@@ -182,29 +206,30 @@ class _File:
                             f"{use.step.instruction.keyword} {use.pair.name.decode('utf-8', 'replace')} in line "
                             f"{use.step.instruction.line} is put together from it while building",
                             "have the deployment set that variable as well, with the whole text as a secret",
-                            tuple(
-                                place.slot.pointer
-                                for place in self.places.values()
-                                if place.definition is not None and place.definition is user
-                            ),
+                            self.pointers(user),
                         )
                     if not any(user is other for other in removal.handed_on):
                         todo.append(user)
             if one.runs:
                 removal.provided.append(one.name)
-        if not removal.mounted and not removal.provided:
-            # Nothing names it: a program that a RUN starts may read it, so every RUN keeps seeing it.
-            for one in removal.handed_on:
+                removal.started |= one.started
+        for one in removal.handed_on:
+            if not one.runs and not one.uses:
+                # Nothing names it: a program that a RUN starts may read it, so every RUN keeps seeing it.
                 for step in scope(self.flow, one):
                     self.mountable(step)
                     removal.mounted.append((step, one.name))
         return removal
 
+    def pointers(self, definition: Definition | None) -> tuple[str, ...]:
+        found = (place for place in self.places.values() if place.definition is not None)
+        return tuple(place.slot.pointer for place in found if place.definition is definition)
+
     def plain(self, item: Assignment, definition: Definition) -> None:
         raw = self.data[item.slot.literal.start : item.slot.literal.end]
         if item.part is not None:
             raise No("a part of a variable cannot be a reference", "move the whole text of the variable")
-        if raw[:1] != b"'" and _substitutes(raw, self.flow.file.escape):
+        if raw[:1] != b"'" and substitutes(raw, self.flow.file.escape):
             raise No(
                 "the value is put together from other variables while building",
                 "move those, or write the text out so that it can move as a whole",
@@ -258,24 +283,25 @@ class _File:
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
-    def command(self, item: Assignment, place: Place) -> None:
-        """A word, or a part of a text, becomes a variable's expansion."""
+    def possible(self, item: Assignment, place: Place) -> None:
+        """Raises `No` for a place that takes no variable."""
         if not place.slot.targets:
             raise No(place.slot.reason, _ALTERNATIVES.get(place.slot.reason, _ELSEWHERE))
         if place.text is None:
             raise No("nothing puts a variable's value there", _ELSEWHERE)
         if place.word is None and item.part is None:
             raise No("the whole command cannot be one secret", "name the part of the command that is the credential")
-        building = place.step.instruction.keyword == "RUN"
-        if building:
+        if place.step.instruction.keyword == "RUN":
             self.mountable(place.step)
-        span, before, after = self.replaced(item, place)
+
+    def command(self, item: Assignment, place: Place) -> None:
+        """A word, or a part of a text, becomes a variable's expansion."""
+        assert place.text is not None  # noqa: S101 - asked by `possible`
+        building = place.step.instruction.keyword == "RUN"
+        span, before, after = replaced(item, place)
         if self.taken.get(span) == item.reference:
             return
-        covering = [other for other in self.taken if other.touches(span)]
-        if any(self.taken[other] == item.reference and other.covers(span) for other in covering):
-            return
-        if covering:
+        if any(other.touches(span) for other in self.taken):
             raise No("another reference takes bytes of it already", "move either the whole text or its part")
         name = self.variable(place.step, item.reference, place.slot.key)
         chain = tuple(codec for codec in place.text.chain if codec == "json-string")
@@ -297,54 +323,6 @@ class _File:
                 f"Whoever runs the image of {self.path} has to set {name}: a command of the image reads it."
             )
             self.wanted(name, item.reference)
-
-    def replaced(self, item: Assignment, place: Place) -> tuple[Span, bytes, bytes]:
-        """The bytes that the expansion replaces, and the quotes to put around it."""
-        text, slot = place.text, place.slot
-        assert text is not None  # noqa: S101 - asked by the caller
-        if item.part is None:
-            assert place.word is not None  # noqa: S101 - asked by the caller
-            start, end = place.word
-            raw = text.value[start:end]
-            if _substitutes(raw, b"\\", commands=True) and raw[:1] != b"'" and place.quote != b"'":
-                raise No(
-                    "the value is put together from other variables by the shell",
-                    "move those, or write the text out so that it can move as a whole",
-                )
-            if place.shell is None:
-                return slot.span, b"", b""
-            if place.quote == b"":
-                return text.span(start, end), b'"', b'"'
-            around = b"'\"" if place.quote == b"'" else b""
-            return text.span(start, end), around, around[::-1]
-        start, end = self.range(item.part, place)
-        raw = text.value[start:end]
-        if place.shell is None:
-            if re.search(rb"[$`\\]", raw):
-                raise No(_WRITTEN, _WRITE_PLAINLY)
-            return text.span(start, end), b"", b""
-        kind = place.shell.context(start, end)
-        bad = {BARE: rb"[\s'\"\\$`;&|<>()]", DOUBLE: rb"[\"\\$`]", SINGLE: rb"'"}.get(kind if kind is not None else -1)
-        if place.word is not None and bad is not None:
-            bad = {BARE: rb"[\s'\"$`;&|<>()]", DOUBLE: rb"(?<!\\)[\"$`]", SINGLE: rb"'"}[
-                kind if kind is not None else 0
-            ]
-        if bad is None or re.search(bad, raw):
-            raise No(_WRITTEN, _WRITE_PLAINLY)
-        around = {BARE: b'"', DOUBLE: b"", SINGLE: b"'\""}[kind if kind is not None else 0]
-        return text.span(start, end), around, around[::-1]
-
-    def range(self, part: Span, place: Place) -> tuple[int, int]:
-        """The range of the place's text that stands for a part of the slot's value."""
-        assert place.text is not None and place.inner is not None  # noqa: S101 - places of texts have both
-        start, end = place.inner
-        codec = place.slot.encoding[-1]
-        if codec.startswith(("escape", "word")):
-            found = locate((codec,), place.text.value[start:end], part)
-            if found is None:
-                raise No(_WRITTEN, _WRITE_PLAINLY)
-            part = found
-        return start + part.start, start + part.end
 
     def variable(self, step: Step, reference: Reference, key: str) -> str:
         """A name for the secret in this step that nothing else has there."""
@@ -419,8 +397,6 @@ _WINDOWS = (
     "secret mounts are for builds of Linux images, and this file is written for a Windows one",
     "download what needs the credential before the build, and copy it in",
 )
-_WRITTEN = "the text is quoted or escaped there in a way that a variable cannot be put into as it is"
-_WRITE_PLAINLY = "write the value as a word of its own, then run this again"
 _ELSEWHERE = "have the program read the value from a variable that the deployment sets"
 _SHELL_FORM = 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again'
 _ALTERNATIVES = {
@@ -437,9 +413,3 @@ _INSTEAD = {
     "FROM": "leave it out of the image's name, and sign in to the registry where the image is built",
     "ONBUILD": _ALTERNATIVES[ONBUILD],
 }
-
-
-def _substitutes(raw: bytes, escape: bytes, *, commands: bool = False) -> bool:
-    """Whether something in a word is replaced by a variable's value, or by a command's output."""
-    pattern = rb"\$[A-Za-z_{(]|`" if commands else rb"\$[A-Za-z_{]"
-    return any(raw[at.start() - 1 : at.start()] != escape for at in re.finditer(pattern, raw))

@@ -208,8 +208,10 @@ def quoted(value: str, style: str) -> str:
 )
 def test_env_values_are_read_back(entries: list[tuple[str, str, str]], lines: bool) -> None:
     separator = " \\\n    # between\n    " if lines else "  "
-    text = "FROM a\nENV " + separator.join(f"{name}={quoted(value, style)}" for name, value, style in entries) + "\n"
-    found = list(slots(text).values())
+    text = (
+        "FROM a\nENV " + separator.join(f"{name}={quoted(value, style)}" for name, value, style in entries) + " END=1\n"
+    )
+    found = list(slots(text).values())[:-1]
     assert [slot.value.reveal().decode() for slot in found] == [value for _, value, _ in entries]
     for slot, (_, value, style) in zip(found, entries, strict=True):
         raw = text.encode()[slot.span.start : slot.span.end]
@@ -330,6 +332,57 @@ def test_the_frontend_knows_secret_variables(syntax: str, becomes: str) -> None:
 def test_a_frontend_that_cannot_be_judged_is_refused() -> None:
     for syntax in ("docker/dockerfile:experimental", "docker/dockerfile@sha256:" + "0" * 64, "other/one"):
         assert refusals(move(f"# syntax={syntax}\nFROM a\nARG K=w0rdw0rd\nRUN x $K\n", "0.ARG.K"))
+
+
+def scrambled(chance: Random) -> str:
+    """A file of several stages whose variables hide, inherit and hand on each other."""
+
+    def secret() -> str:
+        return "Z" + "".join(chance.choices("abcdefghkmnpqrstuvwxyz0123456789", k=14))
+
+    def value() -> str:
+        text = secret()
+        return chance.choice([text, f'"{text}"', f"'{text}'", f'"{text[:5]} {text[5:]}"', f"{text[:4]}\\ {text[4:]}"])
+
+    lines = ["# syntax=docker/dockerfile:1.4"] * (chance.random() < 0.2)
+    for number in range(chance.randrange(1, 4)):
+        lines.append(f"FROM {chance.choice(['alpine', *(f's{at}' for at in range(number))])} AS s{number}")
+        for _ in range(chance.randrange(1, 6)):
+            names = [f"{name}{number}" for name in ("A", "B", "C")] + ["A0", "B0"]
+            pair = chance.choice([f"={value()}", f"={value()}", f"=${chance.choice(names)}"])
+            gap = chance.choice([" ", " \\\n    ", " \\\n    # between\n    "])
+            lines.append(
+                chance.choice(
+                    [
+                        f"ENV {names[0]}={value()}{gap}{names[1]}{pair}{gap}PLAIN=1",
+                        f"ARG {chance.choice(names)}={value()}",
+                        f"ENV {names[2]} {secret()} and more",
+                        f"RUN app --token {value()}{gap}&& curl -u u:{secret()} https://x ${chance.choice(names)}",
+                        f"RUN app --key={value()} | sh -c 'b --token={secret()}'",
+                        f"RUN <<EOF\nexport X={value()}\nEOF",
+                        f'RUN ["sh", "-c", "app --token {secret()} \\"${names[0]}\\""]',
+                        f"CMD app --password {value()} ${names[1]}",
+                        f"LABEL x={value()}",
+                        f"COPY ${names[0]} /",
+                    ]
+                )
+            )
+    return "".join(f"{line}\n" for line in lines).replace("\n", chance.choice(["\n", "\r\n"]))
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_every_promise_holds_in_scrambled_files(seed: int) -> None:
+    text = scrambled(Random(seed))  # noqa: S311 - the same files every time
+    found = [slot for slot in slots(text).values() if slot.key and b"$" not in slot.value.reveal()]
+    numbers: dict[bytes, int] = {}
+    items = [
+        Assignment(slot, Reference(VAULT, f"secret-{numbers.setdefault(slot.value.reveal(), len(numbers))}"))
+        for slot in found
+        if slot.key != "PLAIN" and not slot.value.empty()
+    ]
+    report = check(dockerfile, {"Dockerfile": text.encode()}, items)
+    assert not report.broken, report.broken
+    assert text.count("# between") == report.after["Dockerfile"].count(b"# between")
 
 
 # --- hostile files ----------------------------------------------------------------------------------------------------
