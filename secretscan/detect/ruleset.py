@@ -43,6 +43,8 @@ class Rule:
     pattern: bytes = b""
     plugin: str = ""
     reader: str = ""
+    needs: tuple[bytes, ...] = ()
+    """Texts in small letters of which one at least is in the window: asked before the regular expression is."""
     back: int = 96
     reach: int = 512
     distinct: int = 6
@@ -85,7 +87,9 @@ def _rule(table: dict[str, object]) -> Rule:
     pattern = cast(str, table.pop("pattern", ""))
     for name in ("examples", "negatives"):
         table[name] = tuple(cast(list[str], table.get(name, [])))
+    needs = cast(list[str], table.pop("needs", []))
     rule = Rule(
+        needs=tuple(need.encode() for need in needs),
         triggers=(*(re.escape(literal).encode() for literal in literals), *(trigger.encode() for trigger in triggers)),
         pattern=pattern.encode(),
         **cast(dict[str, str], table),  # type: ignore[arg-type]  # the tests check every field of every rule

@@ -14,7 +14,7 @@ from secretscan.model import Finding, Unscanned
 if TYPE_CHECKING:
     from rewriters import Slot
 
-MAX_SCRIPT = 1024 * 1024
+MAX_CONTEXT = 1024 * 1024
 
 __all__ = ["Root", "Survey", "common_root", "survey"]
 
@@ -29,7 +29,8 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one reading of a tree gave. `claimed` are the files of the platforms, whole; `slots` their places."""
+    """What one reading of a tree gave. `claimed` are the files of the platforms, whole, and those that
+    belong to them (`rewriters.CONTEXT`); `slots` their places."""
 
     root: Root
     findings: tuple[Finding, ...]
@@ -85,7 +86,7 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
             unscanned.append(item)
             continue
         if detector is None:
-            from rewriters.fetch import NAMES
+            from rewriters import CONTEXT
             from secretscan.detect.scan import Detector
 
             detector = Detector()
@@ -96,10 +97,9 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
         if result.data is not None:
             claimed[item.path] = result.data
             slots[item.path] = result.slots
-        elif item.path.rpartition("/")[2] in NAMES:
-            # No platform's file, but what Compose files and .env files get their values from.
+        elif item.path.rpartition("/")[2] in CONTEXT:
             with item.open() as file:
-                claimed[item.path] = file.read(MAX_SCRIPT)
+                claimed[item.path] = file.read(MAX_CONTEXT)
         paths.append(item.path)
         size += item.size
     listener(Progress("scan", len(paths), len(paths)))

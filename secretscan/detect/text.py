@@ -136,6 +136,10 @@ def _confirm(rule: Rule, data: bytes | bytearray, end: int, syntax: Syntax) -> I
             yield Hit(rule, found.span, found.kind, found.strength, found.key)
         return
     start, stop = max(0, end - rule.back), min(len(data), end + rule.reach)
+    if rule.needs:
+        window = bytes(data[start:stop]).lower()
+        if not any(need in window for need in rule.needs):
+            return
     if rule.plugin:
         from secretscan.detect.plugins import secrets
 
