@@ -66,6 +66,30 @@ class _Whole:
         return None
 
 
+class _Words(_Whole):
+    """A codec that changes nothing but blanks: words of a value have bytes of their own."""
+
+    def units(self, raw: bytes) -> Units | None:
+        value = self.decode(raw)
+        if _WORD.findall(raw) != _WORD.findall(value):
+            return None
+        return self._pieces(raw, value, list(zip(_WORD.finditer(raw), _WORD.finditer(value), strict=True)))
+
+    @staticmethod
+    def _pieces(raw: bytes, value: bytes, words: list[tuple[re.Match[bytes], re.Match[bytes]]]) -> Units:
+        at = value_at = 0
+        for word, decoded in words:
+            if word.start() > at or decoded.start() > value_at:
+                yield word.start() - at, value[value_at : decoded.start()], False
+            yield len(word[0]), word[0], True
+            at, value_at = word.end(), decoded.end()
+        if at < len(raw) or value_at < len(value):
+            yield len(raw) - at, value[value_at:], False
+
+
+_WORD = re.compile(rb"[^ \t\r\n]+")
+
+
 def _tokens(pattern: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes]) -> Callable[[bytes], Units]:
     """Pieces by a pattern for what is special; everything between stands for itself."""
 
@@ -331,7 +355,7 @@ def _block(parameter: str, folded: bool) -> Codec:
     def refuse(value: bytes) -> bytes:
         raise Undecodable("a folded block has no canonical form")
 
-    return _Whole(decode, refuse)
+    return _Words(decode, refuse)
 
 
 def _lines(parameter: str) -> Codec:
@@ -412,13 +436,12 @@ def locate(chain: tuple[str, ...], raw: bytes, part: Span) -> Span | None:
     for name in chain:
         layers.append(_codec(name).decode(layers[-1]))
     for name, text in zip(reversed(chain), reversed(layers[:-1]), strict=True):
-        units = _codec(name).units(text)
-        if units is None:
-            if part == Span(0, len(_codec(name).decode(text))):
-                part = Span(0, len(text))
-                continue
-            return None
-        found = _cover(units, part)
+        codec = _codec(name)
+        if isinstance(codec, _Whole) and part == Span(0, len(codec.decode(text))):
+            part = Span(0, len(text))
+            continue
+        pieces = codec.units(text)
+        found = None if pieces is None else _cover(pieces, part)
         if found is None:
             return None
         part = found
@@ -440,6 +463,8 @@ def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
         kind, *parameters = name.split(":")
         if kind == "yaml-literal":
             name = ":".join(("yaml-lines", parameters[0], *parameters[2:]))
+        elif kind == "yaml-folded":
+            name = "yaml-plain"  # a part is of words, and a blank between two of them is written as one
         result.append(name)
     return tuple(result)
 
