@@ -12,7 +12,7 @@ from rewriters._yaml import Map, Scalar
 
 __all__ = ["UNUSUAL", "Moves", "config_edits", "converted", "reduced"]
 
-_WHOLE = frozenset(("kubernetes.io/tls", "kubernetes.io/ssh-auth", "kubernetes.io/dockercfg"))
+_WHOLE = frozenset(f"kubernetes.io/{kind}" for kind in ("tls", "ssh-auth", "dockercfg", "dockerconfigjson"))
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
