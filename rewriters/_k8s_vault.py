@@ -144,8 +144,8 @@ class Vaults:
             )
             if account == _READER and not (self.settings.client_id and self.settings.tenant_id):
                 notes.append(
-                    f"the store of {path} reads the vault as ServiceAccount {account}; that needs a credential "
-                    f"and the annotations {_CLIENT} and {_TENANT}: give both ids to have them written"
+                    f"the store of {path} reads the vault as ServiceAccount {account}, which needs a federated "
+                    f"credential and the annotations {_CLIENT} and {_TENANT}: give both ids to have it written"
                 )
         if self.used:
             urls = ", ".join(sorted({url for url, _ in self.used}))
