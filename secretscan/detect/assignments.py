@@ -153,7 +153,7 @@ def _literal_in_code(text: str, kind: Kind) -> bool:
     """Whether a quoted text in code may be a credential: most are titles, names of fields and messages."""
     if shapes.looks_random(text):
         return True
-    return kind == "password" and " " not in text and not _IDENTIFIER.fullmatch(text)
+    return kind == "password" and text.isascii() and " " not in text and not _IDENTIFIER.fullmatch(text)
 
 
 def _span(data: bytes | bytearray, end: int, stop: int, syntax: Syntax, lead: bytes) -> Span | None:

@@ -49,7 +49,7 @@ _KEY_OF = listed(
     master jwt auth authentication authorization app application admin root session cookie hmac aes crypto cipher
     subscription webhook deploy license client service security django flask rails laravel fernet vapid unseal
     recovery cosmos cosmosdb search cognitive openai anthropic sendgrid stripe datadog sentry newrelic twilio
-    mailgun function write runner gpg pgp consumer connection event hub iothub hash integration
+    mailgun function write runner consumer connection event hub iothub hash integration
     ingestion site
     """
 )
@@ -76,15 +76,16 @@ _NOT_LAST = listed(
     sources target arn rule rules template schema status state index column table attribute property annotation
     description title comment cache backend bucket region vault group role roles namespace namespaces domain realm
     mount volume strategy generator requirement requirements complexity history count attempts chars characters
-    charset set usage limit budget
+    charset set usage limit budget modified last date time at on
     """
 )
 _NOT_ANYWHERE = listed(
     """
     existing public allow empty max min num total per remaining ignore skip show hide toggle pull idp metadata
-    placeholder instrumentation change forgot reset
+    placeholder instrumentation change forgot reset gpg pgp recv
     """
 )
+_SECRET_OF = listed("key password tls cert certificate credential credentials pull registry user")
 _NOT_PASS_OF = listed("proxy fastcgi uwsgi scgi grpc first second single multi two render by")
 _NOT_TOKEN_OF = listed("cancellation csrf xsrf page continuation next start end stop eos bos pad unk mask sep")
 
@@ -151,9 +152,13 @@ def _said(parts: list[str]) -> Meaning | None:
         return None if last == "pass" and before in _NOT_PASS_OF else Meaning("password", sure=True)
     if last in _TOKENS:
         return None if before in _NOT_TOKEN_OF else Meaning("token", sure=last == "token")
+    if last == "secret" and before in _SECRET_OF and parts[-3:-1] != ["access", "key"]:
+        return None  # a Kubernetes Secret that holds the password, the key, the certificate
     if last in _SECRETS:
         return Meaning("api-key", sure=True)
     if last in _PLURAL:
+        if last == "keys" and before not in _KEY_OF:
+            return None
         return Meaning("other", sure=False)
     if last == "key":
         if before == "private":

@@ -29,6 +29,7 @@ _REFERENCE = re.compile(
     r"""(?xis)
       \$\{[^{}]*\}                     # ${NAME}
     | \$\([^()]*\)                     # $(NAME), $(command)
+    | \$[\d@*\#?]                      # $1, an argument of a script
     | \$[a-z_]\w*(?:[/\[.:\\-].*)?     # $NAME, $NAME/path
     | \$\{\{.*\}\} | \{\{.*\}\}        # ${{ secrets.X }}, {{ .Values.x }}
     | \{%.*%\}
@@ -51,14 +52,18 @@ _REFERENCE = re.compile(
     | ['"]?\s*[,+&]\s*[a-z_]\w*[.(\[:=].*  # the next operand of a concatenation
     """
 )
-_INSIDE = re.compile(r"\$\{(?!\{)[^{}]*\}|\$\([^()\s][^()]*\)|\{\{.*?\}\}|`[^`]+`|%\([a-z_]\w*\)s", re.IGNORECASE)
+_INSIDE = re.compile(
+    r"""(?xi)
+      \$\{(?!\{)[^{}]*\} | \$\([^()\s][^()]*\) | \{\{.*?\}\} | `[^`]+` | ['"]\$[a-z_]\w*['"] | %\([a-z_]\w*\)s
+    """
+)
 _DEFAULT = re.compile(r"\$\{[A-Za-z_]\w*:?-(?P<default>[^${}]+)\}")
 
 _FLAGS = listed(
     """
     true false yes no on off y n t f enabled disabled enable disable none null nil undefined nan n/a na empty
     required optional always never auto automatic unset missing string securestring str text bool boolean int
-    integer number object array any ifnotpresent opaque prompt interactive stdin
+    integer number object array any ifnotpresent opaque prompt interactive stdin read write
     """
 )
 
@@ -106,7 +111,10 @@ _USERINFO = re.compile(r"//[^/\s@]*:[^/\s@]+@|//[^/\s@:]{16,}@")
 _HOST = re.compile(r"(?i)(?:[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?\.)+[a-z]{2,24}\.?(?::\d{1,5})?|[a-z0-9.\-]+:\d{2,5}")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?")
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
-_DURATION = re.compile(r"(?i)\d+(?:\.\d+)?\s?(?:ms|s|sec|m|min|h|d|w|mo|y|hours?|days?|minutes?|seconds?|[kmgt]i?b?)")
+_DURATION = re.compile(
+    r"(?i)\d+(?:\.\d+)?\s?(?:ms|s|sec|m|min|h|d|w|mo|y|hours?|days?|minutes?|seconds?|[kmgt]i?b?)"
+    r"|\d{4}-\d\d-\d\d(?:[T ].*)?"
+)
 _PUBLIC = re.compile(
     r"ssh-(?:rsa|dss|ed25519) |ecdsa-sha2-|-----BEGIN (?:PUBLIC|CERTIFICATE|RSA PUBLIC|SSH2 PUBLIC|X509)"
 )
@@ -210,7 +218,7 @@ def looks_random(text: str) -> bool:
     text = text.strip()
     if _SHORT_RANDOM.fullmatch(text) and not re.search(r"[A-Za-z]{4}", text):
         return True
-    if not 16 <= len(text) <= LONGEST or len(set(text)) < 8 or re.search(r"\s", text):
+    if not 16 <= len(text) <= LONGEST or len(set(text)) < 8 or not text.isascii() or re.search(r"\s", text):
         return False
     digits = sum(char.isdigit() for char in text)
     letters = sum(char.isalpha() for char in text)

@@ -13,6 +13,7 @@ from secretscan.model import Finding, Unscanned
 
 if TYPE_CHECKING:
     from rewriters import Slot
+    from secretscan.sources.file import SourceFile
 
 MAX_CONTEXT = 1024 * 1024
 
@@ -98,9 +99,20 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
             claimed[item.path] = result.data
             slots[item.path] = result.slots
         elif item.path.rpartition("/")[2] in CONTEXT:
-            with item.open() as file:
-                claimed[item.path] = file.read(MAX_CONTEXT)
+            data = _context(item)
+            if data is not None:
+                claimed[item.path] = data
         paths.append(item.path)
         size += item.size
     listener(Progress("scan", len(paths), len(paths)))
     return Survey(root, tuple(findings), claimed, slots, tuple(unscanned), len(paths), size, tuple(paths))
+
+
+def _context(file: SourceFile) -> bytes | None:
+    """The bytes of a small file that rewriters look into; the detector has named it already if it cannot be read."""
+    try:
+        with file.open() as handle:
+            data = handle.read(MAX_CONTEXT + 1)
+    except OSError:
+        return None
+    return data if len(data) <= MAX_CONTEXT else None

@@ -85,6 +85,9 @@ def test_names_that_say_credential(name: str) -> None:
         "PASSWORD_RESET_URL",
         "imagePullSecret",
         "TOKEN_TTL",
+        "GPG_KEY",
+        "recv-keys",
+        "passwordLastModified",
     ],
 )
 def test_names_that_only_sound_so(name: str) -> None:
