@@ -136,8 +136,8 @@ def default_of(text: str) -> tuple[int, int] | None:
 
 def is_reference(text: str) -> bool:
     """Whether something else than the text itself is meant, or is put into it, when the file is used."""
-    text = text.strip(" \t\r\n'\"")[:LONGEST]
-    return _REFERENCE.fullmatch(text) is not None or _INSIDE.search(text) is not None
+    text = text[:LONGEST]
+    return _REFERENCE.fullmatch(text.strip(" \t\r\n'\"")) is not None or _INSIDE.search(text) is not None
 
 
 def is_flag(text: str) -> bool:

@@ -104,6 +104,8 @@ def test_names_that_only_sound_so(name: str) -> None:
         ("{{ .Values.password }}", "reference"),
         ("${{ secrets.TOKEN }}", "reference"),
         ("%DB_PASSWORD%", "reference"),
+        ("$1", "reference"),
+        ("PASSWORD '$DB_PASSWORD'", "reference"),
         ("#{DbPassword}#", "reference"),
         ("@Microsoft.KeyVault(SecretUri=https://shop.vault.azure.net/secrets/db)", "reference"),
         ("[parameters('adminPassword')]", "reference"),
