@@ -14,6 +14,7 @@ from collections.abc import Set
 from typing import Any, Protocol
 
 from secretscan.detect import store
+from secretscan.errors import ConfigurationError
 
 __all__ = ["ENGINE_VARIABLE", "MOST_CANDIDATES", "Engine", "make"]
 
@@ -35,17 +36,23 @@ class Engine(Protocol):
 
 
 def make(triggers: tuple[tuple[bytes, ...], ...]) -> Engine:
-    """The engine for these triggers, given for each rule. Raises `ValueError` when `SECRETSCAN_ENGINE` names none."""
+    """The engine for these triggers, given for each rule. Raises `ConfigurationError` when `SECRETSCAN_ENGINE` asks for
+    one that there is not."""
     wanted = os.environ.get(ENGINE_VARIABLE, "")
     if wanted not in ("", "hyperscan", "re"):
-        raise ValueError(f"{ENGINE_VARIABLE} must be hyperscan or re")
+        raise _unusable("it names no engine")
     if wanted != "re":
         try:
             return _Hyperscan(triggers)
         except ImportError:
             if wanted:
-                raise
+                raise _unusable("hyperscan is not installed for this interpreter") from None
     return _Re(triggers)
+
+
+def _unusable(why: str) -> ConfigurationError:
+    step = "set it to hyperscan or re, or leave it unset to take the fastest that is there"
+    return ConfigurationError("cannot use the engine that is asked for", ENGINE_VARIABLE, why, step)
 
 
 class _Hyperscan:

@@ -66,7 +66,7 @@ class Detector:
 
     def scan(self, file: SourceFile, source: str = "") -> FileScan:
         """The findings in one file by position. `source` is said in their locations. Never raises for the file's sake:
-        what cannot be read is in `unscanned`."""
+        what cannot be read is in `unscanned`. Raises `ConfigurationError` for an engine that there is not."""
         if self._rules is None:
             from secretscan.detect.text import TextRules
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from secretscan.detect import engine, store
 from secretscan.detect.ruleset import load
+from secretscan.errors import ConfigurationError
 
 TRIGGERS = tuple(rule.triggers for rule in load())
 QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,7 +65,11 @@ def test_ignored_rules_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(engine.ENGINE_VARIABLE, "fast")
-    with pytest.raises(ValueError, match="hyperscan or re"):
+    with pytest.raises(ConfigurationError, match="names no engine"):
+        engine.make(TRIGGERS)
+    monkeypatch.setenv(engine.ENGINE_VARIABLE, "hyperscan")
+    monkeypatch.setitem(sys.modules, "hyperscan", None)
+    with pytest.raises(ConfigurationError, match="not installed"):
         engine.make(TRIGGERS)
 
 
