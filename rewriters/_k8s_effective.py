@@ -10,128 +10,37 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import StringIO
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from rewriters._api import Address, Delivery, Files, Lookup, Reference
-from rewriters._k8s_objects import CONTAINERS, claims
+from rewriters._k8s_objects import CONTAINERS
+from rewriters._k8s_tree import Thing, Tree, at, composed, list_in, map_in, text_in, things
 from rewriters._k8s_uses import nearest
 from rewriters._k8s_vault import same_namespace
 from rewriters.plaintext import Plaintext
 
 __all__ = ["effective"]
 
-Tree = str | dict[str, "Tree"] | list["Tree"] | None
 Values = dict[str, bytes]
 MAX_DELIVERIES = 200_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Thing:
-    path: str
-    kind: str
-    name: str
-    namespace: str
-    subject: str
-    tree: dict[str, Tree] = field(repr=False)
-
-
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
     """What is handed over; files that are not YAML hand over nothing. Raises what `lookup` raises."""
-    things = [thing for path in sorted(files) for thing in _things(path, files[path])]
-    return tuple(_Cluster(things, lookup).deliveries())
-
-
-def _things(path: str, data: bytes) -> Iterator[_Thing]:
-    if not claims(path, data[:4096]):
-        return
-    try:
-        roots = [
-            _tree(node, {}) for node in YAML(typ="safe", pure=True).compose_all(StringIO(data.decode("utf-8-sig")))
-        ]
-    except (YAMLError, UnicodeDecodeError, _Repeated, RecursionError, ValueError):
-        return
-    seen: Counter[str] = Counter()
-    for root in roots:
-        items = _list(_at(root, "items")) if _text(_at(root, "kind")).endswith("List") else [root]
-        for item in items:
-            if isinstance(item, dict) and "kind" in item:
-                kind, metadata = _text(item["kind"]), item.get("metadata")
-                name = _text(_at(metadata, "name")) or _text(_at(metadata, "generateName"))
-                label = f"{kind}/{name}"
-                seen[label] += 1
-                label += f"#{seen[label]}" if seen[label] > 1 else ""
-                yield _Thing(path, kind, name, _text(_at(metadata, "namespace")), f"{path}#{label}", item)
-
-
-class _Repeated(Exception):
-    """A map has a key twice."""
-
-
-def _tree(node: object, made: dict[int, Tree]) -> Tree:
-    """A node as plain data: scalars as written, aliases shared, merges applied."""
-    if node is None or isinstance(node, ScalarNode):
-        return None if node is None else str(node.value)
-    if id(node) in made:
-        return made[id(node)]
-    if isinstance(node, SequenceNode):
-        items: list[Tree] = []
-        made[id(node)] = items
-        items += [_tree(item, made) for item in node.value]
-        return items
-    assert isinstance(node, MappingNode)  # noqa: S101 - there is no other kind of node
-    own: dict[str, Tree] = {}
-    made[id(node)] = own
-    merged: list[Tree] = []
-    for key, value in node.value:
-        if not isinstance(key, ScalarNode):
-            continue
-        inner = _tree(value, made)
-        if key.value == "<<" and key.style is None:
-            merged += inner if isinstance(inner, list) else [inner]
-        elif key.value in own:
-            raise _Repeated
-        else:
-            own[str(key.value)] = inner
-    for source in merged:
-        for name, inner in source.items() if isinstance(source, dict) else ():
-            own.setdefault(name, inner)
-    return own
-
-
-def _at(tree: Tree, *keys: str) -> Tree:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
-
-
-def _text(tree: Tree) -> str:
-    return tree if isinstance(tree, str) else ""
-
-
-def _list(tree: Tree) -> list[Tree]:
-    return tree if isinstance(tree, list) else []
-
-
-def _map(tree: Tree) -> dict[str, Tree]:
-    return tree if isinstance(tree, dict) else {}
+    every = [thing for path in sorted(files) for thing in things(path, files[path])]
+    return tuple(_Cluster(every, lookup).deliveries())
 
 
 class _Cluster:
     """The objects of all files, as an API server would hold them."""
 
-    def __init__(self, things: list[_Thing], lookup: Lookup) -> None:
-        self.things = things
+    def __init__(self, every: list[Thing], lookup: Lookup) -> None:
+        self.things = every
         self.lookup = lookup
-        self.mounted = {name for thing in things for pod, _ in _pods(thing.tree) for name in _classes(pod)}
+        self.mounted = {name for thing in every for pod, _ in _pods(thing.tree) for name in _classes(pod)}
         self.sources: dict[tuple[str, str], list[_Source]] = {}
-        for thing in things:
+        for thing in every:
             for kind, name, made in self._made(thing):
                 self.sources.setdefault((kind, name), []).append(_Source(thing, made))
 
@@ -147,71 +56,71 @@ class _Cluster:
 
     # --- what makes Secrets and ConfigMaps ---------------------------------------------------------------------------
 
-    def _made(self, thing: _Thing) -> Iterator[tuple[str, str, Values]]:
+    def _made(self, thing: Thing) -> Iterator[tuple[str, str, Values]]:
         tree = thing.tree
         if thing.kind == "ConfigMap":
-            data = {name: _text(value).encode() for name, value in _map(tree.get("data")).items()}
-            yield "ConfigMap", thing.name, _decoded(_map(tree.get("binaryData"))) | data
+            data = {name: text_in(value).encode() for name, value in map_in(tree.get("data")).items()}
+            yield "ConfigMap", thing.name, _decoded(map_in(tree.get("binaryData"))) | data
         elif thing.kind == "Secret":
-            text = {name: _text(value).encode() for name, value in _map(tree.get("stringData")).items()}
-            yield "Secret", thing.name, _decoded(_map(tree.get("data"))) | text
+            text = {name: text_in(value).encode() for name, value in map_in(tree.get("stringData")).items()}
+            yield "Secret", thing.name, _decoded(map_in(tree.get("data"))) | text
         elif thing.kind == "ExternalSecret":
             url = self._url(thing)
             values: Values = {}
-            for item in _list(_at(tree, "spec", "data")):
-                remote = _at(item, "remoteRef")
-                if url and not _at(remote, "property"):
-                    values[_text(_at(item, "secretKey"))] = self._read(
-                        url, _text(_at(remote, "key")), _text(_at(remote, "version"))
+            for item in list_in(at(tree, "spec", "data")):
+                remote = at(item, "remoteRef")
+                if url and not at(remote, "property"):
+                    values[text_in(at(item, "secretKey"))] = self._read(
+                        url, text_in(at(remote, "key")), text_in(at(remote, "version"))
                     )
-            name = _text(_at(tree, "spec", "target", "name")) or thing.name
-            if not _at(tree, "spec", "target", "template", "data"):
+            name = text_in(at(tree, "spec", "target", "name")) or thing.name
+            if not at(tree, "spec", "target", "template", "data"):
                 yield "Secret", name, values
         # The driver makes a Secret only while some pod mounts its class.
         elif (
             thing.kind == "SecretProviderClass"
             and thing.name in self.mounted
-            and _text(_at(tree, "spec", "provider")) == "azure"
+            and text_in(at(tree, "spec", "provider")) == "azure"
         ):
             yield from self._by_driver(thing)
 
-    def _by_driver(self, thing: _Thing) -> Iterator[tuple[str, str, Values]]:
-        parameters = _at(thing.tree, "spec", "parameters")
-        cloud = _text(_at(parameters, "cloudName"))
+    def _by_driver(self, thing: Thing) -> Iterator[tuple[str, str, Values]]:
+        parameters = at(thing.tree, "spec", "parameters")
+        cloud = text_in(at(parameters, "cloudName"))
         suffix = {"AzureChinaCloud": "vault.azure.cn", "AzureUSGovernmentCloud": "vault.usgovcloudapi.net"}
-        url = f"https://{_text(_at(parameters, 'keyvaultName'))}.{suffix.get(cloud, 'vault.azure.net')}"
+        url = f"https://{text_in(at(parameters, 'keyvaultName'))}.{suffix.get(cloud, 'vault.azure.net')}"
         known: dict[str, tuple[str, str]] = {}
-        for item in _inner(_text(_at(parameters, "objects"))):
-            name = _text(_at(item, "objectName"))
-            known[_text(_at(item, "objectAlias")) or name] = (name, _text(_at(item, "objectVersion")))
-        for made in _list(_at(thing.tree, "spec", "secretObjects")):
+        for item in _inner(text_in(at(parameters, "objects"))):
+            name = text_in(at(item, "objectName"))
+            known[text_in(at(item, "objectAlias")) or name] = (name, text_in(at(item, "objectVersion")))
+        for made in list_in(at(thing.tree, "spec", "secretObjects")):
             values: Values = {}
-            for item in _list(_at(made, "data")):
-                name, version = known.get(_text(_at(item, "objectName")), ("", ""))
+            for item in list_in(at(made, "data")):
+                name, version = known.get(text_in(at(item, "objectName")), ("", ""))
                 if name:
-                    values[_text(_at(item, "key"))] = self._read(url, name, version)
-            yield "Secret", _text(_at(made, "secretName")), values
+                    values[text_in(at(item, "key"))] = self._read(url, name, version)
+            yield "Secret", text_in(at(made, "secretName")), values
 
     def _read(self, url: str, name: str, version: str) -> bytes:
         return self.lookup(Reference(url, name, version)).reveal()
 
-    def _url(self, thing: _Thing) -> str:
+    def _url(self, thing: Thing) -> str:
         """The vault behind the store that an ExternalSecret names."""
-        ref = _at(thing.tree, "spec", "secretStoreRef")
-        kind, name = _text(_at(ref, "kind")) or "SecretStore", _text(_at(ref, "name"))
+        ref = at(thing.tree, "spec", "secretStoreRef")
+        kind, name = text_in(at(ref, "kind")) or "SecretStore", text_in(at(ref, "name"))
         stores = [
             store
             for store in self.things
             if (store.kind, store.name) == (kind, name)
             and (kind == "ClusterSecretStore" or same_namespace(store.namespace, thing.namespace))
         ]
-        urls = {_text(_at(store.tree, "spec", "provider", "azurekv", "vaultUrl")).rstrip("/") for store in stores}
+        urls = {text_in(at(store.tree, "spec", "provider", "azurekv", "vaultUrl")).rstrip("/") for store in stores}
         if len(urls) > 1:
             store = nearest(thing.path, stores)
-            return _text(_at(store.tree, "spec", "provider", "azurekv", "vaultUrl")).rstrip("/") if store else ""
+            return text_in(at(store.tree, "spec", "provider", "azurekv", "vaultUrl")).rstrip("/") if store else ""
         return urls.pop() if urls else ""
 
-    def _find(self, kind: str, name: str, thing: _Thing) -> Values | None:
+    def _find(self, kind: str, name: str, thing: Thing) -> Values | None:
         """The content of an object by its name, as seen by a pod; `None` when it is not known which one that is."""
         homes: dict[str, list[_Source]] = {}
         for source in self.sources.get((kind, name), ()):
@@ -245,71 +154,71 @@ class _Cluster:
 
     # --- pods --------------------------------------------------------------------------------------------------------
 
-    def _pod(self, thing: _Thing, pod: dict[str, Tree], steps: str) -> Iterator[Delivery]:
-        volumes = {_text(_at(item, "name")): self._volume(thing, item) for item in _list(pod.get("volumes"))}
-        for item in _list(pod.get("imagePullSecrets")):
-            name = _text(_at(item, "name"))
+    def _pod(self, thing: Thing, pod: dict[str, Tree], steps: str) -> Iterator[Delivery]:
+        volumes = {text_in(at(item, "name")): self._volume(thing, item) for item in list_in(pod.get("volumes"))}
+        for item in list_in(pod.get("imagePullSecrets")):
+            name = text_in(at(item, "name"))
             for key, value in (self._find("Secret", name, thing) or {}).items():
                 subject = f"{thing.subject}{steps}"
                 yield Delivery(Address(thing.path, subject, "registry", f"{name}/{key}"), Plaintext(value))
         for listed in CONTAINERS:
-            for index, item in enumerate(_list(pod.get(listed))):
+            for index, item in enumerate(list_in(pod.get(listed))):
                 if isinstance(item, dict):
-                    name = _text(item.get("name")) or str(index)
+                    name = text_in(item.get("name")) or str(index)
                     yield from self._container(thing, item, f"{thing.subject}{steps}/{listed}/{name}", volumes)
 
     def _container(
-        self, thing: _Thing, container: dict[str, Tree], subject: str, volumes: Mapping[str, Values]
+        self, thing: Thing, container: dict[str, Tree], subject: str, volumes: Mapping[str, Values]
     ) -> Iterator[Delivery]:
         environment = self._environment(thing, container)
         for name, value in environment.items():
             yield Delivery(Address(thing.path, subject, "env", name), Plaintext(value))
         for listed in ("command", "args"):
-            for index, item in enumerate(_list(container.get(listed))):
-                text = _expanded(_text(item).encode(), environment)
+            for index, item in enumerate(list_in(container.get(listed))):
+                text = _expanded(text_in(item).encode(), environment)
                 yield Delivery(Address(thing.path, subject, "arg", f"{listed}.{index}"), Plaintext(text))
-        for mount in _list(container.get("volumeMounts")):
-            where, sub = _text(_at(mount, "mountPath")), _text(_at(mount, "subPath"))
-            for key, value in volumes.get(_text(_at(mount, "name")), {}).items():
+        for mount in list_in(container.get("volumeMounts")):
+            where, sub = text_in(at(mount, "mountPath")), text_in(at(mount, "subPath"))
+            for key, value in volumes.get(text_in(at(mount, "name")), {}).items():
                 if not sub or key == sub:
                     place = where if sub else f"{where.rstrip('/')}/{key}"
                     yield Delivery(Address(thing.path, subject, "file", place), Plaintext(value))
 
-    def _environment(self, thing: _Thing, container: dict[str, Tree]) -> Values:
+    def _environment(self, thing: Thing, container: dict[str, Tree]) -> Values:
         result: Values = {}
-        for item in _list(container.get("envFrom")):
-            prefix = _text(_at(item, "prefix"))
+        for item in list_in(container.get("envFrom")):
+            prefix = text_in(at(item, "prefix"))
             for ref, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
-                name = _text(_at(item, ref, "name"))
+                name = text_in(at(item, ref, "name"))
                 if name:
                     found = self._find(kind, name, thing) or {}
                     result |= {prefix + key: value for key, value in found.items()}
-        for item in _list(container.get("env")):
-            name, source = _text(_at(item, "name")), _at(item, "valueFrom")
+        for item in list_in(container.get("env")):
+            name, source = text_in(at(item, "name")), at(item, "valueFrom")
             if source is None:
-                result[name] = _expanded(_text(_at(item, "value")).encode(), result)
+                result[name] = _expanded(text_in(at(item, "value")).encode(), result)
             else:
                 result[name] = self._from(thing, source)
         return result
 
-    def _from(self, thing: _Thing, source: Tree) -> bytes:
+    def _from(self, thing: Thing, source: Tree) -> bytes:
         for ref, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-            name, key = _text(_at(source, ref, "name")), _text(_at(source, ref, "key"))
+            name, key = text_in(at(source, ref, "name")), text_in(at(source, ref, "key"))
             if name:
                 found = self._find(kind, name, thing)
                 # What the files do not settle stays as it is written.
                 return found[key] if found and key in found else f"({ref} {name} {key})".encode()
-        field_path = _text(_at(source, "fieldRef", "fieldPath")) or _text(_at(source, "resourceFieldRef", "resource"))
+        field_path = text_in(at(source, "fieldRef", "fieldPath")) or text_in(at(source, "resourceFieldRef", "resource"))
         return f"(field {field_path})".encode()
 
-    def _volume(self, thing: _Thing, volume: Tree) -> Values:
+    def _volume(self, thing: Thing, volume: Tree) -> Values:
         result: Values = {}
-        for source in [volume, *_list(_at(volume, "projected", "sources"))]:
+        for source in [volume, *list_in(at(volume, "projected", "sources"))]:
             for ref, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
-                name = _text(_at(source, ref, "name")) or _text(_at(source, ref, "secretName"))
+                name = text_in(at(source, ref, "name")) or text_in(at(source, ref, "secretName"))
                 found = (self._find(kind, name, thing) if name else None) or {}
-                items = _list(_at(source, ref, "items"))
-                paths = {_text(_at(item, "key")): _text(_at(item, "path")) for item in items}
+                items = list_in(at(source, ref, "items"))
+                paths = {text_in(at(item, "key")): text_in(at(item, "path")) for item in items}
                 result |= {paths.get(key, key): value for key, value in found.items() if not items or key in paths}
         return result
 
@@ -318,13 +227,13 @@ class _Cluster:
 class _Source:
     """What fills an object of some name."""
 
-    thing: _Thing
+    thing: Thing
     values: Values = field(repr=False)
 
     @property
     def adds(self) -> bool:
         """Whether it only adds to an object that another one makes."""
-        return _at(self.thing.tree, "spec", "target", "creationPolicy") == "Merge"
+        return at(self.thing.tree, "spec", "target", "creationPolicy") == "Merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,24 +245,17 @@ def _decoded(data: Mapping[str, Tree]) -> Values:
     result: Values = {}
     for name, text in data.items():
         try:
-            result[name] = base64.b64decode(_text(text).translate({10: None, 13: None}), validate=True)
+            result[name] = base64.b64decode(text_in(text).translate({10: None, 13: None}), validate=True)
         except (binascii.Error, ValueError):
-            result[name] = _text(text).encode()
+            result[name] = text_in(text).encode()
     return result
 
 
 def _inner(text: str) -> Iterator[Tree]:
     """The items of a provider's `objects`: YAML in a text, each item again YAML in a text."""
-    for node in _composed(text):
-        for item in _list(_at(node, "array")):
-            yield from _composed(_text(item)) if isinstance(item, str) else [item]
-
-
-def _composed(text: str) -> list[Tree]:
-    try:
-        return [_tree(node, {}) for node in YAML(typ="safe", pure=True).compose_all(StringIO(text))]
-    except (YAMLError, _Repeated, RecursionError, ValueError):
-        return []
+    for node in composed(text):
+        for item in list_in(at(node, "array")):
+            yield from composed(text_in(item)) if isinstance(item, str) else [item]
 
 
 def _pods(tree: dict[str, Tree]) -> list[tuple[dict[str, Tree], str]]:
@@ -369,7 +271,7 @@ def _pods(tree: dict[str, Tree]) -> list[tuple[dict[str, Tree], str]]:
         if isinstance(node, list):
             todo += reversed(node)
             continue
-        if any(isinstance(item, dict) for name in CONTAINERS for item in _list(node.get(name))):
+        if any(isinstance(item, dict) for name in CONTAINERS for item in list_in(node.get(name))):
             found.append((node, f"/{len(found) + 1}" if found else ""))
         todo += reversed(list(node.values()))
     return found
@@ -378,14 +280,14 @@ def _pods(tree: dict[str, Tree]) -> list[tuple[dict[str, Tree], str]]:
 def _classes(pod: dict[str, Tree]) -> Iterator[str]:
     """The names of the provider classes that a container of the pod mounts."""
     mounts = {
-        _text(_at(mount, "name"))
+        text_in(at(mount, "name"))
         for listed in CONTAINERS
-        for container in _list(pod.get(listed))
-        for mount in _list(_at(container, "volumeMounts"))
+        for container in list_in(pod.get(listed))
+        for mount in list_in(at(container, "volumeMounts"))
     }
-    for volume in _list(pod.get("volumes")):
-        if _text(_at(volume, "name")) in mounts and _at(volume, "csi", "driver") == "secrets-store.csi.k8s.io":
-            yield _text(_at(volume, "csi", "volumeAttributes", "secretProviderClass"))
+    for volume in list_in(pod.get("volumes")):
+        if text_in(at(volume, "name")) in mounts and at(volume, "csi", "driver") == "secrets-store.csi.k8s.io":
+            yield text_in(at(volume, "csi", "volumeAttributes", "secretProviderClass"))
 
 
 _TOKEN = re.compile(rb"\$(?:\$|\(([^)]*)\))")

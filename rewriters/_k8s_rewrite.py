@@ -14,11 +14,12 @@ from rewriters import _encode
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import UNUSUAL, Moves, config_edits, converted, reduced
+from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
 from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, pods, uses
 from rewriters._k8s_vault import CSI, ESO, Entry, Unfit, Vaults, same_namespace
-from rewriters._yaml import Alias, Map, Scalar, Seq, newline
+from rewriters._yaml import Alias, Map, Scalar, Seq
 
 __all__ = ["rewrite"]
 
@@ -124,6 +125,11 @@ class _Rewriting:
         moves = Moves(manifest, thing, {id(job.site.scalar): job.assignment.reference for job in jobs})
         style = style_of(manifest.data, thing.root)
         change = _Change()
+        if self.vaults.opened_with(thing):
+            raise Unfit(
+                "the way to the vault is itself opened with this Secret",
+                "let it be opened with workload identity, then remove the Secret",
+            )
         if self.vaults.target == CSI:
             if moves.remaining:
                 raise Unfit(
@@ -186,7 +192,7 @@ class _Rewriting:
 
         A patch's bears the folder too: it is applied together with that of the object that it patches.
         """
-        folder = f"-{thing.path.rpartition('/')[0].rpartition('/')[2] or 'patch'}" if _partial(thing) else ""
+        folder = f"-{thing.path.rpartition('/')[0].rpartition('/')[2] or 'patch'}" if is_patch(thing) else ""
         label = f"{thing.name or thing.kind}{folder}".lower()
         base = re.sub(r"[^a-z0-9.-]", "-", label).strip("-.")[:230] or "workload"
         owner = (thing.kind, thing.name)
@@ -368,7 +374,7 @@ class _Rewriting:
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
         companions: list[Companion] = []
         for path, made in documents.items():
-            found = self._append(path, made)
+            found = added(self.manifests[path], made, self.request.files)
             if isinstance(found, Edit):
                 edits[found] = None
             else:
@@ -391,29 +397,6 @@ class _Rewriting:
             "the cluster needs the Secrets Store CSI driver with its Azure provider and with sync to Secrets enabled",
             "each pod's ServiceAccount needs a federated credential of the identity that the SecretProviderClass names",
         ]
-
-    def _append(self, path: str, made: Sequence[tuple[Object, Tree]]) -> Edit | Companion:
-        """Further documents at the end of a file, or in a file beside it where the end must stay as it is."""
-        data = self.manifests[path].data
-        style = style_of(data, made[0][0].root)
-        texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
-        last = max((thing.document.end for thing in self.manifests[path].objects), default=0)
-        open_block = not data.endswith(b"\n") and any(
-            site.scalar.style in ("literal", "folded") and site.scalar.end >= last
-            for site in self.manifests[path].sites
-        )
-        if open_block or any(_partial(thing) for thing, _ in made):
-            stem = path.rsplit(".", 1)[0] + "-keyvault"
-            while f"{stem}.yaml" in self.request.files:
-                stem += "-2"
-            content = f"---{style.newline}".join(text + style.newline for text in texts)
-            return Companion(f"{stem}.yaml", content.encode(), f"apply {stem}.yaml together with {path}")
-        line = newline(data).decode()
-        lead = "" if data.endswith(b"\n") else line
-        if data.rstrip().split(b"\n")[-1].strip() != b"---":
-            lead += "---" + line
-        text = lead + f"{line}---{line}".join(texts) + (line if data.endswith(b"\n") else "")
-        return Edit(path, Span(len(data), len(data)), text.encode())
 
 
 def _check_list(manifest: Manifest, owner: Map, key: str) -> None:
@@ -453,12 +436,6 @@ def _env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference:
 def _delivered_as_is(site: Site) -> bool:
     text = site.scalar.text
     return "$$" not in text or site.slot.encoding[-1] == "dollar"
-
-
-def _partial(thing: Object) -> bool:
-    """Whether an object is a patch: its containers lack the image, which the API asks for."""
-    inside = [container for pod in pods(thing) for container in pod.containers]
-    return bool(inside) and not any("image" in container.entries() for container in inside)
 
 
 _ALTERNATIVES = {

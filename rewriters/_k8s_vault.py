@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriters._api import Companion, Reference, Settings
-from rewriters._k8s_objects import Manifest, Object, text_at
+from rewriters._k8s_objects import Manifest, Object, follow, text_at
 from rewriters._k8s_text import Style, Tree, block
-from rewriters._yaml import Map, Node, Scalar
+from rewriters._yaml import Map, Node, Scalar, Seq
 
 __all__ = ["CSI", "ESO", "Entry", "Unfit", "Vaults", "same_namespace", "strings"]
 
@@ -88,6 +88,14 @@ class Vaults:
             for thing in self.objects
             if thing.kind == "SecretProviderClass" and text_at(thing.root, "spec", "provider") == "azure"
         ]
+
+    def opened_with(self, secret: Object) -> bool:
+        """Whether a store or a volume of the driver logs in to a vault with this Secret."""
+        return any(
+            _opens_with(thing.root, secret.name)
+            for thing in self.objects
+            if same_namespace(thing.namespace, secret.namespace) or thing.kind == "ClusterSecretStore"
+        )
 
     # --- External Secrets --------------------------------------------------------------------------------------------
 
@@ -260,6 +268,30 @@ class Vaults:
                 f"give {' and '.join(missing)}, or choose the target external-secrets",
             )
         return dict(found)
+
+
+def _opens_with(root: Map, name: str) -> bool:
+    todo: list[tuple[Node, bool]] = [(root, False)]
+    seen: set[int] = set()
+    while todo:
+        node, login = todo.pop()
+        node = follow(node)
+        if isinstance(node, Scalar) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Seq):
+            todo += [(item, login) for item in node.items]
+            continue
+        if login and text_at(node, "name") == name:
+            return True
+        logins = ("authSecretRef", "nodePublishSecretRef")
+        todo += [(value, login or _text(key) in logins) for key, value in node.pairs]
+    return False
+
+
+def _text(node: Node) -> str:
+    """The text of a scalar, nothing for other nodes."""
+    return node.text if isinstance(node, Scalar) else ""
 
 
 _HOST = re.compile(r"https://[A-Za-z0-9-]+\.(vault\.[a-z.]+)\Z")
