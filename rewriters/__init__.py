@@ -14,6 +14,7 @@ from importlib import import_module
 from os import listdir
 from typing import cast
 
+from rewriters import fetch
 from rewriters._api import (
     Address,
     Assignment,
@@ -39,6 +40,7 @@ from rewriters._splice import after_spans, splice
 from rewriters.plaintext import Plaintext
 
 __all__ = [
+    "CONTEXT",
     "Address",
     "Assignment",
     "Companion",
@@ -70,6 +72,11 @@ HEAD = 4096
 """How many bytes of a file `claims` gets to see."""
 
 _NOT_PLATFORMS = frozenset(("plaintext", "fetch", "check"))
+
+
+CONTEXT = frozenset((*fetch.NAMES, "kustomization.yaml", "kustomization.yml", "Kustomization"))
+"""Names of files that no platform claims and that rewriters look into all the same: who reads a file, and from where
+its variables come. `Request.files` and `effective` get them besides the claimed files."""
 
 
 @cache

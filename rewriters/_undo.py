@@ -125,7 +125,7 @@ def flaw(data: bytes, edit: Edit, pieces: Template, values: Mapping[str, Plainte
 
 
 def traces(value: Plaintext) -> tuple[bytes, ...]:
-    """What to search for to find a value in a text: the value in plain, base64 and URL-encoded.
+    """What to search for to find a value in a text: the value in plain, base64, URL-encoded and JSON-escaped.
 
     Empty for values that stand in ordinary text by chance (under 8 bytes, or of lower-case letters only).
     """
@@ -134,4 +134,4 @@ def traces(value: Plaintext) -> tuple[bytes, ...]:
         return ()
     coded = base64.b64encode(raw).rstrip(b"=")
     # The last digit also carries bits of what may follow.
-    return tuple({raw, coded[: len(raw) * 8 // 6], encode(("url",), raw)})
+    return tuple({raw, coded[: len(raw) * 8 // 6], encode(("url",), raw), encode(("json-string",), raw)})

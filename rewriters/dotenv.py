@@ -44,7 +44,9 @@ NAME = "dotenv"
 TARGETS = ("interpolation", "fetch-script")
 
 _MOVED = "# {key} is read from the vault by {script} (secret {name})"
-_COMMENT = re.compile(rb"^[ \t]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE)
+_COMMENT = re.compile(
+    rb"^(?:\xef\xbb\xbf)?[ \t]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE
+)
 
 
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:

@@ -7,19 +7,16 @@ does any place that was rewritten still hold its value, in any spelling?
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
-from urllib.parse import quote_from_bytes
 
 import rewriters
 from rewriters import Address, Delivery, Files, Lookup, Plaintext, Reference, Unreadable
+from rewriters._undo import traces
 
-__all__ = ["Difference", "Leftover", "Proof", "compare", "holds_value", "spellings"]
+__all__ = ["Difference", "Leftover", "Proof", "compare", "stands_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +107,10 @@ def _tolerant(lookup: Lookup) -> Lookup:
     return resolve
 
 
-def spellings(value: bytes) -> tuple[bytes, ...]:
-    """The forms in which a value may be left behind: plain, base64, percent-encoded, JSON-escaped."""
-    text = json.dumps(value.decode("utf-8", "replace"))[1:-1].encode()
-    forms = (value, base64.b64encode(value), quote_from_bytes(value, "").encode(), text)
-    return tuple(dict.fromkeys(form for form in forms if form))
+def stands_in(text: bytes, value: Plaintext) -> bool:
+    """Whether a text holds the value plain, base64, URL-encoded or JSON-escaped.
 
-
-_SHORT = 12
-
-
-def holds_value(text: bytes, value: bytes) -> bool:
-    """Whether a text holds the value in some spelling.
-
-    A short one counts as a whole word only: `postgres` does not stand in the name `postgres-password`.
+    A value that stands in ordinary text by chance (`postgres`) counts only as the whole text; what a platform would
+    take for a credential among others is for detection to say.
     """
-    for form in spellings(value):
-        if len(form) >= _SHORT:
-            if form in text:
-                return True
-        elif re.search(rb"(?<![\w-])" + re.escape(form) + rb"(?![\w-])", text):
-            return True
-    return False
+    return text == value.reveal() or any(form in text for form in traces(value))

@@ -11,7 +11,7 @@ from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan import render
 from secretscan.plan.document import Plan
-from secretscan.prove.proof import Leftover, Proof, compare, holds_value
+from secretscan.prove.proof import Leftover, Proof, compare, stands_in
 from secretscan.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -80,16 +80,16 @@ def _search(
     for path in {move.path for move in plan.moves}:
         for slot in now.slots.get(path, ()):
             move = moved.get((path, slot.pointer))
-            if move is not None and holds_value(slot.value.reveal(), values[move.secret].reveal()):
+            if move is not None and stands_in(slot.value.reveal(), values[move.secret]):
                 leftovers[path, slot.pointer] = Leftover(path, slot.pointer, move.line)
     for file in plan.files:
-        within = [values[move.secret].reveal() for move in plan.moves if move.path == file.path]
+        within = [values[move.secret] for move in plan.moves if move.path == file.path]
         for edit in file.edits:
             text = render.to_bytes(edit.replacement)
-            if any(holds_value(text, value) for value in within):
+            if any(stands_in(text, value) for value in within):
                 leftovers[file.path, f"bytes {edit.start}"] = Leftover(file.path, f"bytes {edit.start}", 0)
     for companion in plan.companions:
-        if any(holds_value(render.to_bytes(companion.content), value.reveal()) for value in values.values()):
+        if any(stands_in(render.to_bytes(companion.content), value) for value in values.values()):
             leftovers[companion.path, ""] = Leftover(companion.path, "", 0)
     known = {*values, *(covered for move in plan.moves for covered in move.covers)}
     elsewhere: list[Leftover] = []
