@@ -232,6 +232,7 @@ class _Reader:
     def define(self, step: Step) -> None:
         text = step.instruction.text.value
         made: list[Definition] = []
+        beside: dict[str, Definition] = {}
         for pair in step.pairs:
             name = pair.name.decode("utf-8", "replace")
             if pair.value is None:
@@ -246,8 +247,8 @@ class _Reader:
                     found.uses.append(Use(step, "pair", pair))
             kind: Literal["ENV", "ARG"] = "ENV" if step.instruction.keyword == "ENV" else "ARG"
             definition = Definition(kind, name, step, pair)
-            beside = [item for item in made if item.name == name]
-            definition.shadows = beside[-1] if beside else self.stage.variable(name)
+            definition.shadows = beside.get(name) or self.stage.variable(name)
+            beside[name] = definition
             made.append(definition)
             if kind == "ARG":
                 self.stage.args[name] = definition

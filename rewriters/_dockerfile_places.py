@@ -87,7 +87,7 @@ def _step_name(name: str) -> str:
 
 _LINE = re.compile(
     rb"(?m)^[ \t]*(?:export[ \t]+)?[\"']?(?:[^\s=\"'#]*[/:])?([A-Za-z_][\w.-]*)[\"']?[ \t]*[=:][ \t]*"
-    rb"(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'][^\r\n]*?))[ \t]*,?[ \t]*\r?$"
+    rb"(?:\"([^\"\n]*)\"[ \t,]*\r?$|'([^'\n]*)'[ \t,]*\r?$|([^\s\"'][^\r\n]*))"
 )
 
 
@@ -289,8 +289,10 @@ class _Finder:
         for match in _LINE.finditer(text.value):
             group = next(index for index in (2, 3, 4) if match[index] is not None)
             name = match[1].decode()
-            value, outer = match.span(group), match.span(group)
-            if group != 4:
+            value = outer = match.span(group)
+            if group == 4:
+                value = outer = (value[0], value[0] + len(match[4].rstrip(b" \t,")))
+            else:
                 outer = (value[0] - 1, value[1] + 1)
             pointer = self.pointer(step, *names, name)
             slot = self.slot(text, value, outer, "raw", (pointer, name), manner, interpolates=takes)

@@ -23,7 +23,7 @@ _SPACE = rb"(?:[\t\n\v\f\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\
 _LEADING = re.compile(_SPACE + rb"*")
 _TRAILING = re.compile(_SPACE + rb"*\Z")
 _BLANKS = re.compile(rb"[\t\v\f\r ]+")
-_DIRECTIVE = re.compile(rb"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
+_DIRECTIVE = re.compile(rb"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)\Z", re.DOTALL)
 _HEREDOC = re.compile(rb"(\d*)<<(-?)\s*([^<]+)\Z")
 _JSON_STRING = rb'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"'
 _JSON_ITEM = re.compile(rb"\s*" + _JSON_STRING + rb"\s*(,|\])")
@@ -214,12 +214,13 @@ def read(data: bytes) -> Dockerfile:
                 if name in seen:
                     raise Unreadable(f"the {name.decode()} directive stands twice", lines.number)
                 seen.add(name)
+                value = match[2].rstrip()
                 if name == b"syntax":
-                    syntax = Span(start + match.start(2), start + match.start(2) + len(match[2].split(b" ", 1)[0]))
+                    syntax = Span(start + match.start(2), start + match.start(2) + len(value.split(b" ", 1)[0]))
                 elif name == b"escape":
-                    if match[2] not in (b"\\", b"`"):
+                    if value not in (b"\\", b"`"):
                         raise Unreadable("the escape directive names neither a backslash nor a backtick", lines.number)
-                    escape = match[2]
+                    escape = value
                 continue
             directives = False
         if start >= end or data[start : start + 1] == b"#":

@@ -16,6 +16,9 @@ __all__ = ["BARE", "COMMENT", "DOUBLE", "SINGLE", "SPECIAL", "Command", "Shell",
 BARE, SINGLE, DOUBLE, COMMENT, SPECIAL = range(5)
 """How a byte is quoted: not at all, in single quotes, in double quotes, inside of a comment, or in `$'...'`."""
 
+MAX_DEPTH = 30
+"""Deeper nesting of substitutions is read as plain text: every level holds the text of the levels in it."""
+
 ESCAPABLE = b'"$\\`'
 """What a backslash escapes between double quotes."""
 
@@ -110,6 +113,8 @@ class _Lexer:
     def opened(self, at: int) -> int:
         """What a dollar sign or a backtick opens; how many bytes that is, 0 for nothing."""
         two = self.text[at : at + 2]
+        if len(self.stack) >= MAX_DEPTH:
+            return 0
         if two == b"$(":
             self.push(b")")
             return 2
@@ -161,7 +166,7 @@ class _Lexer:
             return at + (2 if self.text[at : at + 2] in (b"||", b"&&") else 1)
         if char in b"()":
             self.finish_command(frame, at)
-            if char == b"(":
+            if char == b"(" and len(self.stack) < MAX_DEPTH:
                 self.push(b")")
             return at + 1
         if char in b"<>":
@@ -200,6 +205,7 @@ _LONG = re.compile(rb"--([A-Za-z][\w.-]+)\Z")
 _HEADER = re.compile(rb"([A-Za-z][\w-]*):[ ]*(?:(?i:basic|bearer|token|apikey)[ ]+)?")
 _USER = re.compile(rb"[^:\s]+:")
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
+_NOT_A_NAME = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte in b"_-" else 32 for byte in range(256))
 _WRAPPERS = frozenset(("sudo", "env", "exec", "command", "time", "nohup", "export", "then", "do", "else", "if", "!"))
 _LOGINS = "sshpass docker podman buildah helm nerdctl skopeo twine mongo mongosh mongodump az oc svn cf jfrog ibmcloud"
 _PASSWORD_OPTIONS: dict[str, frozenset[str]] = {
@@ -304,9 +310,9 @@ def _settings(text: bytes, first: int, program: str, command: Command) -> Iterat
     rest = rest[2:] if text[slice(*rest[1])] in (b"set", b"add") else rest[1:]
     if len(rest) == 2 and b"=" not in text[slice(*rest[0])]:
         start, end, _ = _unquoted(text, *rest[0])
-        name = re.search(rb"[A-Za-z_][\w-]*\Z", text[start:end])
-        if name is not None and not _URL.match(text[slice(*_unquoted(text, *rest[1])[:2])]):
-            yield Word(name[0].decode(), *rest[1], command)
+        name = text[start:end][-80:].translate(_NOT_A_NAME).rpartition(b" ")[2]
+        if name and not _URL.match(text[slice(*_unquoted(text, *rest[1])[:2])]):
+            yield Word(name.decode(), *rest[1], command)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

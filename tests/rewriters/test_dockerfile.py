@@ -399,6 +399,9 @@ def test_bounds() -> None:
         dockerfile.slots("Dockerfile", b"FROM a\n" + b"RUN x\n" * 6000)
     with pytest.raises(Unreadable, match="stages"):
         dockerfile.slots("Dockerfile", b"FROM a\n" * 1000)
+    for part in (" ", "$(", "<", "a/", "echo a:b|", "--a b ", "\\\n#\n", "A=1 "):
+        assert slots("FROM a\nENV A=1\nRUN x " + part * 20_000 + "y\n")
+    assert len(slots("FROM a\nENV " + "A=1 " * 20_000 + "\n")) == 20_000
     assert slots("FROM a\nRUN " + "$(" * 5000 + "\nRUN [" + "[" * 5000 + "\n")
 
 
