@@ -127,7 +127,9 @@ def _tell_scan(scan: api.Scan) -> None:
             f"{place.location.path}:{place.location.line}" + "".join(f" ({how})" for how in place.encoding)
             for place in places
         )
-        _tell(f"          {places[0].strength:6} {places[0].kind:17} {shown}")
+        kinds = [place.kind for place in places]
+        kind = max(kinds, key=kinds.count)
+        _tell(f"          {places[0].strength:6} {kind:17} {shown}")
 
 
 def _tell_plan(draft: Draft) -> None:
@@ -138,9 +140,9 @@ def _tell_plan(draft: Draft) -> None:
         _tell(f"          {secret.name}{whole}")
     for left in plan.left:
         _tell(f"          stays: {left.path}:{left.line}: {left.reason}")
-    _tell("3 preview of one file, values masked:")
-    diff = next((diff for diff in draft.diffs if diff.path.endswith("database.yaml")), None)
-    for line in (diff.text.splitlines() if diff else [])[:14]:
+    _tell("3 preview of one of the files, values masked:")
+    diff = next((diff for diff in draft.diffs if diff.path == ".env"), None)
+    for line in (diff.text.splitlines() if diff else [])[1:]:
         _tell(f"          {line}")
     for made in plan.companions:
         _tell(f"          + {made.path}")
