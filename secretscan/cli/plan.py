@@ -53,10 +53,14 @@ def draft(args: argparse.Namespace, speaker: Speaker, cancellation: Cancellation
             listener=speaker.hear, cancellation=cancellation,
         )  # fmt: skip
     with connected(args, url, speaker, cancellation) as vault:
-        return api.plan(
+        made = api.plan(
             targets, url, vault, settings=chosen, placeholders=args.placeholders, prefix=args.prefix,
             listener=speaker.hear, cancellation=cancellation,
         )  # fmt: skip
+        who = str(vault.identity)
+    if who != "unknown":
+        speaker.say(f"signed in as {who}")
+    return made
 
 
 def run(args: argparse.Namespace, speaker: Speaker) -> int:
