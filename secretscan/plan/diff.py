@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from rewriters import Edit, Span, splice
 from secretscan.errors import printable
-from secretscan.model import Finding
+from secretscan.prove.traces import Traces
 
 __all__ = ["FileDiff", "masked_diff"]
 
 _MASK = b"***"
-_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +23,14 @@ class FileDiff:
     text: str
 
 
-def masked_diff(
-    path: str, data: bytes, edits: Sequence[Edit], findings: Iterable[Finding], moved: Iterable[Span]
-) -> FileDiff:
-    """The diff of one file. `moved` are the places of values that an edit removes; `findings` all that was found in
-    the file: their places are masked too, and their values wherever else they stand if long enough to be told apart."""
-    found = list(findings)
-    spans = _union([*moved, *(finding.location.span for finding in found)])
+def masked_diff(path: str, data: bytes, edits: Sequence[Edit], found: Iterable[Span], known: Traces) -> FileDiff:
+    """The diff of one file. `found` are the places of values in it, also of those that stay: they are masked, and so
+    is every trace of a value that is `known` wherever else it stands."""
+    spans = _union(found)
     old = _masked(data, spans)
     # The new text is masked where the old text was, and cut along the same places so that both show alike.
     new = _masked(splice(data, edits), _shifted(spans, edits))
-    for finding in found:
-        value = finding.value.reveal()
-        if len(value) >= _SHORT and finding.strength == "strong":
-            old, new = old.replace(value, _MASK), new.replace(value, _MASK)
+    old, new = known.blot(old, _MASK), known.blot(new, _MASK)
     lines = difflib.unified_diff(_lines(old), _lines(new), n=2, lineterm="")
     return FileDiff(path, "".join(f"{line}\n" for line in list(lines)[2:]))
 
@@ -57,13 +50,16 @@ def _union(spans: Iterable[Span]) -> list[Span]:
 
 
 def _shifted(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
-    """Where the places that no edit touches stand in the new text."""
+    """Where the places that no edit touches stand in the new text. Both are in the order of their places."""
     result: list[Span] = []
+    todo = sorted(edits, key=lambda edit: edit.span)
+    at = shift = 0
     for span in spans:
-        if any(edit.span.touches(span) for edit in edits):
-            continue
-        shift = sum(len(edit.replacement) - len(edit.span) for edit in edits if edit.span.end <= span.start)
-        result.append(Span(span.start + shift, span.end + shift))
+        while at < len(todo) and todo[at].span.end <= span.start:
+            shift += len(todo[at].replacement) - len(todo[at].span)
+            at += 1
+        if at == len(todo) or not todo[at].span.touches(span):
+            result.append(Span(span.start + shift, span.end + shift))
     return result
 
 

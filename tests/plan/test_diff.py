@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import string
+from urllib.parse import quote
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rewriters import Edit, Plaintext, Span
-from secretscan.model import Finding, Location
 from secretscan.plan.diff import masked_diff
+from secretscan.prove.traces import Traces
 
 VALUES = st.text(string.ascii_letters + string.digits, min_size=12, max_size=30)
 LINES = st.lists(st.text("ab :#'\"\x1b\t", max_size=12), max_size=4)
 
 
-def found(data: bytes, value: str, strength: str = "strong") -> Finding:
+def found(data: bytes, value: str) -> Span:
     start = data.index(value.encode())
-    place = Location("tree", "f", Span(start, start + len(value)), 1, 1, 1, 1)
-    return Finding("r", "password", strength, "high", place, Plaintext(value.encode()))  # type: ignore[arg-type]
+    return Span(start, start + len(value))
+
+
+def traces(*values: str) -> Traces:
+    return Traces.of({value: Plaintext(value.encode()) for value in values})
 
 
 @given(VALUES, VALUES, LINES, LINES)
 def test_moved_and_staying_values_are_masked(moved: str, stays: str, above: list[str], below: list[str]) -> None:
     data = "\n".join([*above, f"a: {moved}", f"b: {stays}", f"again {moved}", *below, ""]).encode()
     first = found(data, moved)
-    edit = Edit("f", first.location.span, b"${A:?}")
-    diff = masked_diff("f", data, [edit], [first, found(data, stays)], [first.location.span])
+    diff = masked_diff("f", data, [Edit("f", first, b"${A:?}")], [first, found(data, stays)], traces(moved, stays))
     assert moved not in diff.text
     assert stays not in diff.text
     assert "\x1b" not in diff.text
@@ -35,8 +39,17 @@ def test_moved_and_staying_values_are_masked(moved: str, stays: str, above: list
 
 def test_a_weak_value_is_masked_where_it_was_found_only() -> None:
     data = b"image: postgres\npassword: postgres\n"
-    finding = Finding(
-        "r", "password", "weak", "high", Location("tree", "f", Span(26, 34), 2, 11, 2, 19), Plaintext(b"postgres")
-    )
-    diff = masked_diff("f", data, [Edit("f", Span(26, 34), b"${A:?}")], [finding], [Span(26, 34)])
+    place = Span(26, 34)
+    diff = masked_diff("f", data, [Edit("f", place, b"${A:?}")], [place], traces())
     assert diff.text == "@@ -1,2 +1,2 @@\n image: postgres\n-password: ***\n+password: ${A:?}\n"
+
+
+@given(VALUES)
+def test_no_spelling_of_a_value_shows_in_the_lines_around(value: str) -> None:
+    """A comment beside a rewritten line can hold the value in a form that detection does not list."""
+    odd = value + "/+"
+    coded = base64.b64encode(odd.encode()).decode()
+    data = f"# {coded}\na: {odd}\n# {quote(odd, safe='')}\n# see {odd}\n".encode()
+    place = found(data, odd)
+    diff = masked_diff("f", data, [Edit("f", place, b"${A:?}")], [place], traces(odd))
+    assert not any(form in diff.text for form in (odd, coded.rstrip("=")[:-1], quote(odd, safe="")))

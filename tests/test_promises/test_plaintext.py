@@ -42,7 +42,7 @@ ALLOWED = {
     "secretscan/detect/slots.py": "judges what stands in a manifest's places",
     "secretscan/inventory/ids.py": "the keyed digest that is a secret's id",
     "secretscan/plan/candidates.py": "cuts out the credential's part of a longer value",
-    "secretscan/plan/diff.py": "masks every value in the preview",
+    "secretscan/plan/kept.py": "finds the values in what an edit replaces, so that none is kept",
     "secretscan/plan/render.py": "writes the original text for undo",
     "secretscan/prove/proof.py": "searches rewritten places for what was moved from them",
     "secretscan/run/prove.py": "the text of a place, to be searched",

@@ -1,0 +1,35 @@
+"""Many values are looked up in a text at once, with the answer that one search for each would give."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rewriters import Plaintext
+from rewriters._undo import traces
+from secretscan.prove.traces import Traces
+
+FORMS = st.dictionaries(st.text("kxyz", max_size=3), st.lists(st.binary(max_size=12), max_size=3), max_size=12)
+
+
+@given(FORMS, st.binary(max_size=200), st.data())
+def test_finds_what_a_search_for_each_form_finds(
+    forms: dict[str, list[bytes]], text: bytes, data: st.DataObject
+) -> None:
+    some = [form for each in forms.values() for form in each]
+    for form in data.draw(st.lists(st.sampled_from(some), max_size=3)) if some else []:
+        text += form
+    expected = [key for key, each in forms.items() if any(form and form in text for form in each)]
+    assert list(Traces(forms).within(text)) == expected
+
+
+@given(st.lists(st.binary(min_size=8, max_size=20), min_size=1, max_size=5), st.binary(max_size=20))
+def test_what_is_blotted_out_is_gone(values: list[bytes], around: bytes) -> None:
+    known = {str(at): Plaintext(value) for at, value in enumerate(values)}
+    text = around + around.join(values) + around
+    left = Traces.of(known).blot(text, b"\0")
+    assert not any(form in left for value in known.values() for form in traces(value))
+
+
+def test_shows_nothing_of_its_values() -> None:
+    assert repr(Traces.of({"a": Plaintext(b"Zt81mwQx55Lk")})) == "Traces(1)"
