@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,23 +42,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
 
 
-def draft(args: argparse.Namespace, speaker: Speaker, cancellation: Cancellation) -> Draft:
+def draft(args: argparse.Namespace, speaker: Speaker, cancellation: Cancellation, *, offline: bool = False) -> Draft:
     """The plan as the options ask for it."""
     from secretscan import api
 
     url = vault_url(args)
-    targets, chosen = args.targets or ["."], settings(args)
-    if getattr(args, "offline", False):
-        return api.plan(
-            targets, url, None, settings=chosen, placeholders=args.placeholders, prefix=args.prefix,
-            listener=speaker.hear, cancellation=cancellation,
-        )  # fmt: skip
-    with connected(args, url, speaker, cancellation) as vault:
+    with nullcontext() if offline else connected(args, url, speaker, cancellation) as vault:
         made = api.plan(
-            targets, url, vault, settings=chosen, placeholders=args.placeholders, prefix=args.prefix,
-            listener=speaker.hear, cancellation=cancellation,
-        )  # fmt: skip
-        who = str(vault.identity)
+            args.targets or ["."],
+            url,
+            vault,
+            settings=settings(args),
+            placeholders=args.placeholders,
+            prefix=args.prefix,
+            listener=speaker.hear,
+            cancellation=cancellation,
+        )
+        who = str(vault.identity) if vault else "unknown"
     if who != "unknown":
         speaker.say(f"signed in as {who}")
     return made
@@ -65,7 +66,7 @@ def draft(args: argparse.Namespace, speaker: Speaker, cancellation: Cancellation
 
 def run(args: argparse.Namespace, speaker: Speaker) -> int:
     with cancellable(speaker) as cancellation:
-        made = draft(args, speaker, cancellation)
+        made = draft(args, speaker, cancellation, offline=args.offline)
     sys.stdout.write(show_draft(made, speaker))
     plan = made.plan
     if args.output:
