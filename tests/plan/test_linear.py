@@ -17,7 +17,7 @@ def work(root: Path, folders: int) -> int:
     """How many calls one plan makes for so many folders with a Compose file each."""
     for at in range(folders):
         (root / f"s{at}").mkdir(parents=True)
-        lines = "".join(f"      P{n}_PASSWORD: {secrets.token_hex(12)}\n" for n in range(5))
+        lines = "".join(f"      P{n}_PASSWORD: Kq{secrets.token_hex(12)}\n" for n in range(5))
         (root / f"s{at}" / "compose.yaml").write_text(
             f"services:\n  db:\n    image: postgres\n    environment:\n{lines}"
         )
