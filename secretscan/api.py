@@ -15,6 +15,7 @@ are those of `secretscan.errors`. Nothing that these functions return holds a va
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -286,11 +287,13 @@ class Status:
     secrets: tuple[SecretRow, ...]
     occurrences: tuple[OccurrenceRow, ...] = field(repr=False)
     runs: tuple[RunStatus, ...]
+    trouble: str = ""
+    """Why the inventory cannot be read, if so."""
 
 
 def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, ...]]:
     """The inventory of a root: empty when it was never scanned."""
-    if not (root / ".secretscan" / "inventory.db").exists():
+    if not os.path.lexists(root / ".secretscan" / "inventory.db"):
         return (), ()
     from secretscan.inventory.ids import load_ids
     from secretscan.inventory.store import Inventory
@@ -300,15 +303,22 @@ def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, .
 
 
 def status(root: Path) -> Status:
-    """The inventory and the runs of a root. A run that cannot be read is listed with what is wrong as its state."""
-    from secretscan.run.folder import runs
+    """The inventory and the runs of a root. What cannot be read is listed with what is wrong with it."""
+    from secretscan.run.folder import load, run_ids
 
-    secrets, occurrences = inventory(root)
+    trouble = ""
+    secrets: tuple[SecretRow, ...] = ()
+    occurrences: tuple[OccurrenceRow, ...] = ()
+    try:
+        secrets, occurrences = inventory(root)
+    except InventoryBroken as error:
+        trouble = str(error)
     listed: list[RunStatus] = []
-    for run in runs(root):
+    for run in run_ids(root):
         try:
-            state = run.state()
+            found = load(root, run)
+            plan = found.plan
+            listed.append(RunStatus(run, found.state(), plan.vault_url, len(plan.secrets), len(plan.files)))
         except SecretscanError as error:
-            state = str(error)
-        listed.append(RunStatus(run.id, state, run.plan.vault_url, len(run.plan.secrets), len(run.plan.files)))
-    return Status(root, secrets, occurrences, tuple(listed))
+            listed.append(RunStatus(run, str(error), "", 0, 0))
+    return Status(root, secrets, occurrences, tuple(listed), trouble)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
 
 EXAMPLES = """\
+exit status: 0, or 3 if the inventory cannot be read
+
 examples:
   secretscan status
   secretscan status --root deploy
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, speaker: Speaker) -> int:
     from secretscan import api
+    from secretscan.errors import printable
 
     status = api.status(folder(args.root))
     counts = dict.fromkeys(("found", "stored", "migrated", "gone"), 0)
@@ -38,5 +41,8 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
         if "unfinished" in item.state:
             verb = "undo" if item.state.startswith("undo") else "apply --resume"
             out.append(f"  go on with: secretscan {verb} {item.id} --root {args.root}")
-    sys.stdout.write("\n".join(out) + "\n")
+    sys.stdout.write("\n".join(printable(line) for line in out) + "\n")
+    if status.trouble:
+        speaker.warn(status.trouble)
+        return 3
     return 0

@@ -7,18 +7,22 @@ it stands in a file), so a line that moves is the same occurrence.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import stat
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from secretscan.errors import InventoryBroken
+from secretscan.inventory.folder import folder_of
 from secretscan.model import Finding
 
-__all__ = ["Inventory", "OccurrenceRow", "Recorded", "SecretRow", "folder_of"]
+__all__ = ["Inventory", "OccurrenceRow", "Recorded", "SecretRow"]
 
 SecretState = Literal["found", "stored", "migrated", "gone"]
 """`found`: stands somewhere in plain; `stored`: in the vault, and not (or no longer) moved from everywhere; `migrated`:
@@ -96,20 +100,6 @@ class Recorded:
     gone: int
 
 
-def folder_of(root: Path) -> Path:
-    """`.secretscan` in the root, made on first use: for its owner only, and kept out of git by a file of its own."""
-    folder = root / ".secretscan"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink():
-        raise InventoryBroken(
-            "the inventory's folder is a link", where=str(folder), next_step="remove the link and run again"
-        )
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="ascii")
-    return folder
-
-
 class Inventory:
     """The inventory of one root. Use it as a context manager."""
 
@@ -118,16 +108,18 @@ class Inventory:
         version."""
         self.path = folder_of(root) / "inventory.db"
         self._fingerprint = fingerprint
-        if not self.path.exists():
-            self.path.touch(mode=0o600)
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
         try:
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._prepare()
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            if not stat.S_ISREG(self.path.lstat().st_mode):
+                raise self._broken("it is not a plain file") from None
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
         except sqlite3.Error as error:
-            self._db.close()
             raise self._broken(str(error)) from None
-        except InventoryBroken:
+        try:
+            self._prepare()
+        except BaseException:
             self._db.close()
             raise
 
@@ -146,19 +138,48 @@ class Inventory:
         )
 
     def _prepare(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        with self._guarded():
+            self._db.execute("PRAGMA foreign_keys = ON")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO meta VALUES ('key', ?)", (self._fingerprint,))
-            self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
-        self._db.execute("COMMIT")
-        if version > _SCHEMA:
+            with self.changes():
+                if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody else was faster
+                    _make_tables(self._db)
+                    self._db.execute("INSERT INTO meta VALUES ('key', ?)", (self._fingerprint,))
+                    self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
+        elif version > _SCHEMA:
             raise self._broken("it was made by a newer secretscan")
-        made_with = self._db.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
+        with self._guarded():
+            # A file that somebody else made could hold views and triggers, which run when they are asked for a row.
+            if _layout(self._db) != _own_layout():
+                raise self._broken("it has other tables than secretscan makes")
+            made_with = self._db.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
         if made_with is None or made_with[0] != self._fingerprint:
             raise self._broken("its ids were made under another key than this user's")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """What SQLite, or a row that cannot be ours, has to say becomes `InventoryBroken`."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise self._broken(str(error) if isinstance(error, sqlite3.Error) else "it is damaged") from None
+
+    @contextmanager
+    def changes(self) -> Iterator[None]:
+        """Several changes as one: all of them are kept, or none. Raises `InventoryBroken`."""
+        if self._db.in_transaction:
+            yield
+            return
+        with self._guarded():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+                raise
 
     def record(self, found: Sequence[tuple[str, Finding]], scanned: Iterable[str], source: str = "tree") -> Recorded:
         """Take in a scan: the findings with their secret ids, and every path that was read whole.
@@ -168,23 +189,23 @@ class Inventory:
         now = time.time()
         seen: set[tuple[str, str, str, int]] = set()
         new = known = gone = 0
-        with closing(self._db.cursor()) as db:
-            db.execute("BEGIN IMMEDIATE")
+        times: Counter[tuple[str, str, str]] = Counter()
+        with self.changes(), closing(self._db.cursor()) as db:
             for secret, finding in found:
                 place = finding.location
-                ordinal = 0
-                while (secret, place.path, place.pointer, ordinal) in seen:
-                    ordinal += 1
-                seen.add((secret, place.path, place.pointer, ordinal))
+                path, pointer = _text(place.path), _text(place.pointer)
+                ordinal = times[secret, path, pointer]
+                times[secret, path, pointer] += 1
+                seen.add((secret, path, pointer, ordinal))
                 db.execute(
                     "INSERT INTO secret (id, kind, strength, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)"
                     " ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen",
                     (secret, finding.kind, finding.strength, now, now),
                 )
-                key = (secret, source, place.path, place.pointer, ordinal)
+                key = (secret, source, path, pointer, ordinal)
                 details = (
-                    *(finding.rule, place.platform, place.key, json.dumps(finding.encoding)),
-                    *(place.line, place.column, finding.reason, now),
+                    *(finding.rule, place.platform, _text(place.key), json.dumps(finding.encoding)),
+                    *(place.line, place.column, _text(finding.reason), now),
                 )
                 db.execute(
                     "UPDATE occurrence SET rule = ?, platform = ?, key = ?, encoding = ?, line = ?, column = ?,"
@@ -202,7 +223,7 @@ class Inventory:
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'present', ?, ?, ?, ?, ?, ?)",
                     (*details, now, *key),
                 )
-            for path in scanned:
+            for path in map(_text, scanned):
                 rows = db.execute(
                     "SELECT secret, pointer, ordinal FROM occurrence"
                     " WHERE source = ? AND path = ? AND state = 'present'",
@@ -216,54 +237,58 @@ class Inventory:
                             " AND pointer = ? AND ordinal = ?",
                             (secret, source, path, pointer, ordinal),
                         )
-            db.execute("COMMIT")
         return Recorded(new, known, gone)
 
     def stored(self, secret: str, kind: str, strength: str, vault_url: str, name: str, version: str) -> None:
         """This secret is in the vault under that name and version. One that detection did not list by itself (the
         whole text around a password) is taken in."""
         now = time.time()
-        self._db.execute(
-            "INSERT INTO secret (id, kind, strength, vault_url, name, version, first_seen, last_seen)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET vault_url = excluded.vault_url,"
-            " name = excluded.name, version = excluded.version",
-            (secret, kind, strength, vault_url, name, version, now, now),
-        )
+        with self.changes():
+            self._db.execute(
+                "INSERT INTO secret (id, kind, strength, vault_url, name, version, first_seen, last_seen)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET vault_url = excluded.vault_url,"
+                " name = excluded.name, version = excluded.version",
+                (secret, kind, strength, vault_url, name, version, now, now),
+            )
 
     def covered(self, secret: str, vault_url: str, name: str, version: str) -> None:
         """This secret went into the vault as part of a whole text stored under that name."""
-        self._db.execute(
-            "UPDATE secret SET vault_url = ?, name = ?, version = ? WHERE id = ? AND name = ''",
-            (vault_url, name, version, secret),
-        )
+        with self.changes():
+            self._db.execute(
+                "UPDATE secret SET vault_url = ?, name = ?, version = ? WHERE id = ? AND name = ''",
+                (vault_url, name, version, secret),
+            )
 
     def whole(self, secret: str, path: str, pointer: str, line: int, platform: str, key: str) -> None:
         """A place where a whole text moves, as a secret of its own that no scan lists."""
         now = time.time()
-        self._db.execute(
-            "INSERT INTO occurrence (secret, source, path, pointer, ordinal, rule, platform, key, encoding, line,"
-            " column, state, reason, first_seen, last_seen)"
-            " VALUES (?, 'tree', ?, ?, 0, 'whole-text', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
-            " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, state = 'present'",
-            (secret, path, pointer, platform, key, line, now, now),
-        )
+        with self.changes():
+            self._db.execute(
+                "INSERT INTO occurrence (secret, source, path, pointer, ordinal, rule, platform, key, encoding, line,"
+                " column, state, reason, first_seen, last_seen)"
+                " VALUES (?, 'tree', ?, ?, 0, 'whole-text', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
+                " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, state = 'present'",
+                (secret, _text(path), _text(pointer), platform, _text(key), line, now, now),
+            )
 
     def mark(self, path: str, pointers: Iterable[str], state: OccurrenceState, source: str = "tree") -> None:
         """The places at these pointers of a file were migrated, or hold their values again (`present`)."""
-        for pointer in pointers:
-            self._db.execute(
-                "UPDATE occurrence SET state = ? WHERE source = ? AND path = ? AND pointer = ?"
-                " AND state IN ('present', 'migrated')",
-                (state, source, path, pointer),
-            )
+        with self.changes():
+            for pointer in pointers:
+                self._db.execute(
+                    "UPDATE occurrence SET state = ? WHERE source = ? AND path = ? AND pointer = ?"
+                    " AND state IN ('present', 'migrated')",
+                    (state, source, _text(path), _text(pointer)),
+                )
 
     def secrets(self) -> tuple[SecretRow, ...]:
         """All secrets, those with the most places in plain first."""
-        rows = self._db.execute(
-            "SELECT s.id, s.kind, s.strength, s.vault_url, s.name, s.version, s.first_seen, s.last_seen,"
-            " COUNT(CASE o.state WHEN 'present' THEN 1 END), COUNT(CASE o.state WHEN 'migrated' THEN 1 END)"
-            " FROM secret s LEFT JOIN occurrence o ON o.secret = s.id GROUP BY s.id"
-        ).fetchall()
+        with self._guarded():
+            rows = self._db.execute(
+                "SELECT s.id, s.kind, s.strength, s.vault_url, s.name, s.version, s.first_seen, s.last_seen,"
+                " COUNT(CASE o.state WHEN 'present' THEN 1 END), COUNT(CASE o.state WHEN 'migrated' THEN 1 END)"
+                " FROM secret s LEFT JOIN occurrence o ON o.secret = s.id GROUP BY s.id"
+            ).fetchall()
         result = [
             SecretRow(id_, kind, strength, _state(name, present, migrated), url, name, version, present, migrated, a, b)
             for id_, kind, strength, url, name, version, a, b, present, migrated in rows
@@ -272,17 +297,43 @@ class Inventory:
 
     def occurrences(self, secret: str = "") -> tuple[OccurrenceRow, ...]:
         """The places of one secret, or of all, by path and line."""
-        cursor = self._db.cursor()
-        cursor.row_factory = lambda at, row: {column[0]: cell for column, cell in zip(at.description, row, strict=True)}
-        rows = cursor.execute(
-            "SELECT secret, source, path, pointer, ordinal, rule, platform, key, encoding, line, column, state, reason,"
-            " first_seen, last_seen FROM occurrence WHERE ? IN ('', secret) ORDER BY source, path, line, column",
-            (secret,),
-        ).fetchall()
-        return tuple(OccurrenceRow(**{**row, "encoding": tuple(json.loads(row["encoding"]))}) for row in rows)
+        with self._guarded():
+            cursor = self._db.cursor()
+            cursor.row_factory = lambda at, row: {
+                column[0]: cell for column, cell in zip(at.description, row, strict=True)
+            }
+            rows = cursor.execute(
+                "SELECT secret, source, path, pointer, ordinal, rule, platform, key, encoding, line, column, state,"
+                " reason, first_seen, last_seen FROM occurrence WHERE ? IN ('', secret)"
+                " ORDER BY source, path, line, column",
+                (secret,),
+            ).fetchall()
+            return tuple(OccurrenceRow(**{**row, "encoding": tuple(json.loads(row["encoding"]))}) for row in rows)
 
 
 def _state(name: str, present: int, migrated: int) -> SecretState:
     if name:
         return "migrated" if migrated and not present else "stored"
     return "found" if present else "gone"
+
+
+def _text(text: str) -> str:
+    """Text as SQLite can hold it: what is no character (a byte of a file name that is not UTF-8) as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+
+
+def _layout(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    """Everything that the file defines, as it was written; of a file that defines too much the beginning."""
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchmany(100)
+    return [tuple(str(cell) for cell in row) for row in rows]
+
+
+def _own_layout() -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        _make_tables(db)
+        return _layout(db)

@@ -65,6 +65,11 @@ def candidates(
             stay.append(_left(finding, ids, reason, "move it by hand, then rotate the value"))
         elif not slot.targets:
             stay.append(_left(finding, ids, slot.reason or "no reference can stand here", "see docs/platforms"))
+        elif not _is_text(slot.path):
+            # References, scripts and other manifests would have to name it, and they are text.
+            stay.append(
+                _left(finding, ids, "the file's name is not UTF-8", "give the file another name, then plan again")
+            )
         elif finding.strength == "placeholder" and not placeholders:
             why = "it is a placeholder, not a credential worth keeping"
             stay.append(_left(finding, ids, why, "put the real value here and plan again, or use --placeholders"))
@@ -85,6 +90,14 @@ def candidates(
             else:
                 found.append(candidate)
     return found, stay
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def carried(slot: Slot, line: int, ids: Ids) -> Candidate:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from secretscan.errors import ChangedSince, UsageError
 
-__all__ = ["create", "inside", "read", "remove", "replace", "sweep"]
+__all__ = ["create", "inside", "read", "remove", "replace", "sweep", "sync_folder"]
 
 MAX_BYTES = 64 * 1024 * 1024
 _NEXT = "plan again"
@@ -77,7 +77,7 @@ def replace(root: Path, path: str, data: bytes, expected: Callable[[bytes], bool
     except ChangedSince:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(place.parent)
+    sync_folder(place.parent)
 
 
 def create(root: Path, path: str, data: bytes, *, executable: bool, was: bytes | None) -> None:
@@ -105,14 +105,14 @@ def create(root: Path, path: str, data: bytes, *, executable: bool, was: bytes |
         raise _unwritable(path, error) from None
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(place.parent)
+    sync_folder(place.parent)
 
 
 def remove(root: Path, path: str) -> None:
     """Removes a file of ours."""
     place = inside(root, path)
     place.unlink(missing_ok=True)
-    _sync_folder(place.parent)
+    sync_folder(place.parent)
 
 
 def sweep(root: Path, path: str) -> None:
@@ -148,7 +148,8 @@ def _unwritable(path: str, error: OSError) -> UsageError:
     )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Puts a folder's entries on disk. Raises `OSError`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from secretscan.errors import UsageError
-from secretscan.inventory.store import folder_of
+from secretscan.errors import JournalBroken, UsageError
+from secretscan.inventory.folder import NAME, folder_of, read_plain
 from secretscan.plan.document import Plan
+from secretscan.run.files import sync_folder
 from secretscan.run.journal import Entry, entries
 
-__all__ = ["RunFolder", "begin", "latest", "open_run", "runs"]
+__all__ = ["RunFolder", "alone", "begin", "latest", "load", "open_run", "others", "run_ids"]
 
 MAX_PLAN_BYTES = 256 * 1024 * 1024
+
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+_AWAY = "move the run's folder away; the plan it was made from, if you have it, can still be given to apply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class RunFolder:
 
     def entries(self) -> list[Entry]:
         """What the journal says so far."""
-        return entries(self.journal) if self.journal.exists() else []
+        return entries(self.journal) if os.path.lexists(self.journal) else []
 
     def state(self) -> str:
         """`unfinished`, `done`, `undo unfinished` or `undone`."""
@@ -44,22 +52,36 @@ class RunFolder:
         return "done" if "done" in steps else "unfinished"
 
 
-def runs(root: Path) -> tuple[RunFolder, ...]:
-    """The runs of a root, oldest first."""
-    folder = root / ".secretscan" / "runs"
-    if not folder.is_dir():
+def run_ids(root: Path) -> tuple[str, ...]:
+    """The ids of the runs of a root, oldest first. What is not a folder of ours is none."""
+    folder = root / NAME / "runs"
+    if any(place.is_symlink() for place in (folder.parent, folder)) or not folder.is_dir():
         return ()
-    names = sorted(
-        entry.name for entry in folder.iterdir() if entry.name[:1] != "." and (entry / "plan.json").is_file()
-    )
-    return tuple(_load(root, folder / name) for name in names)
+    with os.scandir(folder) as entries:
+        return tuple(
+            sorted(each.name for each in entries if _ID.fullmatch(each.name) and each.is_dir(follow_symlinks=False))
+        )
+
+
+def load(root: Path, run: str) -> RunFolder:
+    """The run of that id. Raises `UsageError` when its plan cannot be read."""
+    folder = root / NAME / "runs" / run
+    file = folder / "plan.json"
+    try:
+        text = read_plain(file, MAX_PLAN_BYTES).decode("ascii")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UsageError("the plan of a run cannot be read", where=str(file), why=why, next_step=_AWAY) from None
+    except UnicodeDecodeError:
+        raise UsageError("the plan of a run is damaged", where=str(file), next_step=_AWAY) from None
+    return RunFolder(run, root, folder, Plan.from_text(text, str(file)))
 
 
 def open_run(root: Path, name: str) -> RunFolder:
     """A run by its id or an unambiguous beginning of it. Raises `UsageError`."""
-    found = [run for run in runs(root) if run.id.startswith(name)]
+    found = [run for run in run_ids(root) if run.startswith(name)]
     if name and len(found) == 1:
-        return found[0]
+        return load(root, found[0])
     raise UsageError(
         "several runs have ids that begin so" if len(found) > 1 else "no such run",
         where=name,
@@ -67,33 +89,72 @@ def open_run(root: Path, name: str) -> RunFolder:
     )
 
 
+def others(root: Path, run: str) -> Iterator[RunFolder]:
+    """The other runs of the root that can be read, newest first."""
+    for each in reversed(run_ids(root)):
+        if each != run:
+            with suppress(UsageError):
+                yield load(root, each)
+
+
 def latest(root: Path, plan: Plan) -> RunFolder | None:
     """The latest run of this very plan, if it is not undone: what `apply` goes on with."""
     digest = plan.digest()
-    same = [run for run in runs(root) if run.plan.digest() == digest]
-    return same[-1] if same and same[-1].state() in ("unfinished", "done") else None
+    same = next((run for run in others(root, "") if run.plan.digest() == digest), None)
+    return same if same is not None and same.state() in ("unfinished", "done") else None
 
 
 def begin(root: Path, plan: Plan) -> RunFolder:
-    """A new run's folder, complete before it gets its name."""
-    parent = folder_of(root) / "runs"
-    parent.mkdir(mode=0o700, exist_ok=True)
+    """A new run's folder, complete before it gets its name. Raises `JournalBroken` when it cannot be made."""
     name = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
-    draft = parent / f".{name}"
-    draft.mkdir(mode=0o700)
-    with (draft / "plan.json").open("w", encoding="ascii") as file:
-        file.write(plan.to_text())
-        file.flush()
-        os.fsync(file.fileno())
-    final = draft.rename(parent / name)
-    handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(handle)
-    os.close(handle)
-    return _load(root, final)
+    try:
+        parent = _runs(root)
+        draft = parent / f".{name}"
+        draft.mkdir(mode=0o700)
+        with (draft / "plan.json").open("x", encoding="ascii") as file:
+            file.write(plan.to_text())
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(parent / name)
+        sync_folder(parent)
+    except OSError as error:
+        raise _unmakable(root, error) from None
+    return load(root, name)
 
 
-def _load(root: Path, folder: Path) -> RunFolder:
-    file = folder / "plan.json"
-    if file.stat().st_size > MAX_PLAN_BYTES:
-        raise UsageError("the plan of a run is too large", where=str(file), next_step="move the run's folder away")
-    return RunFolder(folder.name, root, folder, Plan.from_text(file.read_text(encoding="ascii"), str(file)))
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keeps a second process from changing the files of this root. Raises `JournalBroken` while one does."""
+    try:
+        handle = os.open(
+            _runs(root) / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise _unmakable(root, error) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise JournalBroken(
+                "another process works on this folder", where=str(root), next_step="wait for it to end"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _runs(root: Path) -> Path:
+    folder = folder_of(root) / "runs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(0, "runs is a link")
+    return folder
+
+
+def _unmakable(root: Path, error: OSError) -> JournalBroken:
+    return JournalBroken(
+        "a run cannot be kept in this folder, and nothing is changed without one",
+        where=str(root / NAME),
+        why=error.strerror or type(error).__name__,
+        next_step="make the folder writable, then give the same command again",
+    )

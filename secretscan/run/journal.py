@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from secretscan.errors import JournalBroken
+from secretscan.inventory.folder import read_plain
+from secretscan.run.files import sync_folder
 
 __all__ = ["Entry", "Journal", "StepName", "entries"]
 
@@ -41,6 +43,7 @@ class Entry:
 
 
 _START = "0" * 64
+MAX_BYTES = 1024 * 1024 * 1024
 
 
 class Journal:
@@ -49,23 +52,34 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Opens or makes it. Raises `JournalBroken` when it is damaged or another process works on this run."""
         self._path = path
-        fresh = not path.exists()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            fresh = not path.exists()
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        except OSError as error:
+            raise _unusable(path, error) from None
+        try:
+            self._prepare(fresh)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _prepare(self, fresh: bool) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._file)
             raise JournalBroken(
-                "another process works on this run", where=str(path.parent.name), next_step="wait for it to end"
+                "another process works on this run", where=self._path.parent.name, next_step="wait for it to end"
             ) from None
-        if fresh:
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(folder)
-            os.close(folder)
-        whole, self.entries, self._chain = _parse(path)
-        if os.fstat(self._file).st_size != whole:
-            os.ftruncate(self._file, whole)
-            os.fsync(self._file)
+        whole, self.entries, self._chain = _parse(self._path)
+        self._latest = {(entry.step, entry.subject): entry for entry in self.entries}
+        try:
+            if fresh:
+                sync_folder(self._path.parent)
+            if os.fstat(self._file).st_size != whole:
+                os.ftruncate(self._file, whole)
+                os.fsync(self._file)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -74,22 +88,23 @@ class Journal:
         os.close(self._file)
 
     def append(self, entry: Entry) -> None:
-        """Puts one step on disk; returns when it is there."""
+        """Puts one step on disk; returns when it is there. Raises `JournalBroken` when the disk does not take it."""
         record = {"seq": len(self.entries), "at": round(time.time(), 3), **asdict(entry), "chain": self._chain}
         line = json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
         view = memoryview(line)
-        while view:
-            view = view[os.write(self._file, view) :]
-        os.fsync(self._file)
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
         self._chain = sha256(line).hexdigest()
         self.entries.append(entry)
+        self._latest[entry.step, entry.subject] = entry
 
     def last(self, step: StepName, subject: str = "") -> Entry | None:
         """The latest record of this step for this subject."""
-        for entry in reversed(self.entries):
-            if entry.step == step and entry.subject == subject:
-                return entry
-        return None
+        return self._latest.get((step, subject))
 
 
 def entries(path: Path) -> list[Entry]:
@@ -98,7 +113,10 @@ def entries(path: Path) -> list[Entry]:
 
 
 def _parse(path: Path) -> tuple[int, list[Entry], str]:
-    data = path.read_bytes()
+    try:
+        data = read_plain(path, MAX_BYTES)
+    except OSError as error:
+        raise _unusable(path, error) from None
     whole = data.rfind(b"\n") + 1
     chain, result = _START, list[Entry]()
     for line in data[:whole].splitlines(keepends=True):
@@ -116,3 +134,12 @@ def _parse(path: Path) -> tuple[int, list[Entry], str]:
             ) from None
         chain = sha256(line).hexdigest()
     return whole, result, chain
+
+
+def _unusable(path: Path, error: OSError) -> JournalBroken:
+    return JournalBroken(
+        "the journal of this run cannot be used",
+        where=f"{path.parent.name}/{path.name}",
+        why=error.strerror or type(error).__name__,
+        next_step="make it a plain file that can be written, then give the same command again",
+    )

@@ -167,3 +167,18 @@ def test_control_characters_of_a_file_name_do_not_reach_the_terminal(tmp_path: P
         done = secretscan(tmp_path, "scan", "a", "--format", form)
         assert done.returncode == 1
         assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_file_name_that_is_not_utf_8_is_no_hindrance(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.env")).write_text("DB_PASSWORD=Zt81mwQx55Lk\n")
+    for counts in ("1 new, 0 known, 0 gone", "0 new, 1 known, 0 gone"):
+        done = secretscan(tmp_path, "scan", "a")
+        assert done.returncode == 1
+        assert counts in done.stderr
+    for words in (("inventory",), ("inventory", "--format", "jsonl"), ("status",)):
+        assert secretscan(tmp_path, *words, "--root", "a").returncode == 0
+    done = secretscan(tmp_path, "plan", "a", "--vault", "https://shop.vault.azure.net", "--offline")
+    assert done.returncode == 1
+    assert "name is not UTF-8" in done.stdout
