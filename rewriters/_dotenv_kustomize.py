@@ -16,7 +16,7 @@ _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 def generated(path: str, files: Files) -> str:
     """The kustomization that names `path` in a generator; empty without one."""
-    name = path.rsplit("/", 1)[-1].encode()
+    name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
     for other, data in sorted(files.items()):
         if other.rsplit("/", 1)[-1] not in _NAMES or name not in data:
             continue
