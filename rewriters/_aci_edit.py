@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rewriters._api import Edit, Span
-from rewriters._yaml import Map, Node, Scalar, line_indent, newline
+from rewriters._yaml import Map, Node, Scalar, line_indent, newline, stops
 
 __all__ = ["Editor", "quoted"]
 
@@ -33,7 +33,7 @@ class Editor:
         if node.style in ("single", "double") and node.start == node.literal.start:
             self.edit(node.span, text)
         else:
-            self.edit(Span(node.start, node.literal.end), quoted(text))
+            self.edit(Span(node.start, stops(self.data, node)), quoted(text))
 
     def line_end(self, at: int) -> int:
         """Where the line of this offset ends, its break not included."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from rewriters._aci_edit import Editor, quoted
 from rewriters._aci_read import ALTERNATIVES, BECOMES, ENVIRONMENT, PROFILE, SECRET_VOLUME, Group, Site, read
 from rewriters._api import Assignment, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
-from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent, stops
 from rewriters.aci import claims
 
 __all__ = ["rewrite"]
@@ -328,10 +328,11 @@ class _File(Editor):
         kind = identity.get("type")
         if isinstance(kind, Scalar) and "userassigned" not in kind.text.lower():
             text = "SystemAssigned, UserAssigned" if kind.text.lower() == "systemassigned" else "UserAssigned"
-            if kind.style == "plain":
-                self.edit(kind.literal, f"'{text}'" if identity.flow and "," in text else text)
-            else:
+            if kind.style in ("single", "double"):
                 self.edit(kind.span, text)
+            else:
+                at = Span(kind.literal.start, stops(self.data, kind))
+                self.edit(at, f"'{text}'" if identity.flow and "," in text else text)
         missing = "" if isinstance(kind, Scalar) else "type: UserAssigned"
         if identity.flow:
             self.flow_pair(identity, ", ".join(filter(None, (missing, f'"userAssignedIdentities": {{{inline}}}'))))
@@ -376,7 +377,7 @@ class _File(Editor):
         if found.style in ("single", "double") and found.start == found.literal.start:
             self.edit(found.span, text)
         else:
-            self.edit(Span(found.start, found.literal.end), f"'{text}'")
+            self.edit(Span(found.start, stops(self.data, found)), f"'{text}'")
 
     # --- requirements ------------------------------------------------------------------------------------------------
 

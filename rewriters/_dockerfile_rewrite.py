@@ -43,13 +43,19 @@ from rewriters._dockerfile_read import Pair
 from rewriters._dockerfile_replace import replaced, substitutes
 from rewriters._encode import encode
 from rewriters._splice import ordered
+from rewriters._unsplit import unsplit
 from rewriters.dockerfile import claims
+from rewriters.plaintext import Plaintext
 
 __all__ = ["rewrite"]
 
 
 def rewrite(request: Request) -> Rewrite:
     """Carries out the assignments, file by file."""
+    return unsplit(request, _rewrite)
+
+
+def _rewrite(request: Request) -> Rewrite:
     by_path: dict[str, list[Assignment]] = {}
     for item in request.assignments:
         by_path.setdefault(item.slot.path, []).append(item)
@@ -103,6 +109,8 @@ class _File:
         self.mounted: dict[int, dict[str, Reference]] = {}
         self.steps = {id(step): step for step in self.flow.steps}
         self.gone: dict[int, Reference] = {}
+        keywords = [step.instruction.keyword for step in self.flow.steps if step.stage.number >= 0]
+        self.headless = keywords[:1] != ["FROM"] and "FROM" in keywords
 
     def work(self, items: Iterable[Assignment]) -> None:
         """Fills the lists. Definitions first: names that they free can carry the secrets of commands."""
@@ -168,6 +176,16 @@ class _File:
         `moving` are the definitions that are assigned themselves, `along` those that go since they hand one on.
         """
         self.plain(item, definition)
+        for other in self.flow.definitions:
+            again = other.step.stage is definition.step.stage and (other.kind, other.name) == (
+                definition.kind,
+                definition.name,
+            )
+            if again and id(other) not in moving | along and self.value(other) == item.slot.value:
+                line = other.step.instruction.line
+                raise No(
+                    f"line {line} sets it to the same value, and stays", "delete one of the two", self.pointers(other)
+                )
         removal = _Removal(item, definition)
         for step, pair in definition.requests:
             removal.pairs.append((step, pair))
@@ -221,6 +239,9 @@ class _File:
                     removal.mounted.append((step, one.name))
         return removal
 
+    def value(self, definition: Definition) -> Plaintext | None:
+        return next((place.slot.value for place in self.places.values() if place.definition is definition), None)
+
     def pointers(self, definition: Definition | None) -> tuple[str, ...]:
         found = (place for place in self.places.values() if place.definition is not None)
         return tuple(place.slot.pointer for place in found if place.definition is definition)
@@ -229,6 +250,12 @@ class _File:
         raw = self.data[item.slot.literal.start : item.slot.literal.end]
         if item.part is not None:
             raise No("a part of a variable cannot be a reference", "move the whole text of the variable")
+        self.placed(definition.step)
+        if definition.step.stage.number < 0 and self.late_directive():
+            raise No(
+                "a comment behind it would become a parser directive",
+                "write an ordinary comment into the file's first line, then run this again",
+            )
         if raw[:1] != b"'" and substitutes(raw, self.flow.file.escape):
             raise No(
                 "the value is put together from other variables while building",
@@ -236,6 +263,18 @@ class _File:
             )
         if not definition.runs and self.flow.file.escape != b"\\":
             raise No(*_WINDOWS)
+
+    def placed(self, step: Step) -> None:
+        """Raises `No` for what stands before the first FROM, where BuildKit takes nothing but ARG."""
+        if step.stage.number == 0 and self.headless:
+            raise No("no FROM stands before it, so the builder does not take the file", "put it behind a FROM")
+
+    def late_directive(self) -> bool:
+        """Whether a comment between the first instruction and the first FROM looks like a parser directive."""
+        instructions = self.flow.file.instructions
+        start = instructions[0].span.start
+        end = next((item.span.start for item in instructions if item.keyword == "FROM"), start)
+        return re.search(rb"(?mi)^[ \t]*#\s*(?:syntax|escape|check)\s*=", self.data[start:end]) is not None
 
     def user(self, step: Step, pair: Pair) -> Definition | None:
         return next((item for item in self.flow.definitions if item.pair is pair and item.step is step), None)
@@ -287,6 +326,9 @@ class _File:
         """Raises `No` for a place that takes no variable."""
         if not place.slot.targets:
             raise No(place.slot.reason, _ALTERNATIVES.get(place.slot.reason, _ELSEWHERE))
+        self.placed(place.step)
+        if place.shell is not None and place.shell.left_open:
+            raise No("a quote in the command is left open", "close it, then run this again")
         if place.text is None:
             raise No("nothing puts a variable's value there", _ELSEWHERE)
         if place.word is None and item.part is None:

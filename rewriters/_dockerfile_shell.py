@@ -41,6 +41,8 @@ class Shell:
     start: int
     commands: tuple[Command, ...]
     quoting: bytes
+    left_open: bool = False
+    """Whether a quote has no end."""
 
     def context(self, start: int, end: int) -> int | None:
         """The quoting that holds over the whole range; `None` when it changes within."""
@@ -78,6 +80,7 @@ class _Lexer:
         self.commands: list[Command] = []
         self.stack: list[_Frame | bytes] = []
         self.frames: list[_Frame] = []
+        self.left_open = False
 
     def push(self, closer: bytes) -> None:
         frame = _Frame(closer)
@@ -108,7 +111,8 @@ class _Lexer:
         for frame in self.frames:
             self.finish_word(frame, self.end)
         commands = tuple(command for command in self.commands if command.words)
-        return Shell(self.text, self.start, commands, bytes(self.quoting))
+        left_open = self.left_open or b'"' in self.stack
+        return Shell(self.text, self.start, commands, bytes(self.quoting), left_open)
 
     def opened(self, at: int) -> int:
         """What a dollar sign or a backtick opens; how many bytes that is, 0 for nothing."""
@@ -188,6 +192,7 @@ class _Lexer:
             close = re.compile(rb"(?:\\.|[^'\\])*'" if special else rb"[^']*'", re.DOTALL)
             match = close.match(self.text, at + 1 + special, self.end)
             stop = match.end() if match else self.end
+            self.left_open |= match is None
             self.mark(at, stop, SPECIAL if special else SINGLE)
             return stop
         return at + (self.opened(at) or 1)

@@ -10,12 +10,13 @@ from rewriters._k8s_text import Style, Tree, block, column, flow, removals, stop
 from rewriters._k8s_vault import Entry, Unfit, strings
 from rewriters._yaml import Map, Scalar
 
-__all__ = ["UNUSUAL", "Moves", "config_edits", "converted", "reduced"]
+__all__ = ["REPEATED", "UNUSUAL", "Moves", "config_edits", "converted", "reduced"]
 
 _WHOLE = frozenset(f"kubernetes.io/{kind}" for kind in ("tls", "ssh-auth", "dockercfg", "dockerconfigjson"))
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
+REPEATED = ("a key stands twice in one map of a file", "remove the one that does not count, then plan again")
 UNUSUAL = ("the text is written in an unusual way (? before a key)", "write it as key: value")
 
 
@@ -128,7 +129,9 @@ def converted(
         label = named.get(field)
         if not isinstance(label, Scalar) or label.anchor:
             raise Unfit(f"the object's {field} is not written in place", "write it out")
-        edits.append(Edit(path, label.span, new.encode()))
+        block_style = label.style in ("literal", "folded")
+        span = Span(label.literal.start, stops(text, label)) if block_style else label.span
+        edits.append(Edit(path, span, new.encode()))
     _, head, first = moves.blocks[0]
     gone = {i for i, (key, _) in enumerate(root.pairs) if isinstance(key, Scalar) and key.text in ("type", "immutable")}
     gone |= {

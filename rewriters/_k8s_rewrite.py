@@ -13,12 +13,13 @@ from typing import NamedTuple
 from rewriters import _encode
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
 from rewriters._k8s_config import Readers
-from rewriters._k8s_data import UNUSUAL, Moves, config_edits, converted, reduced
+from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
 from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, pods, uses
-from rewriters._k8s_vault import CSI, ESO, Entry, Unfit, Vaults, same_namespace
+from rewriters._k8s_vault import CSI, Entry, Unfit, Vaults, same_namespace
+from rewriters._unsplit import unsplit
 from rewriters._yaml import Alias, Map, Scalar, Seq
 
 __all__ = ["rewrite"]
@@ -26,7 +27,7 @@ __all__ = ["rewrite"]
 
 def rewrite(request: Request) -> Rewrite:
     """The answer to a request. Never raises for what a file holds: what cannot be done is refused."""
-    return _Rewriting(request).answer() if request.assignments else Rewrite()
+    return unsplit(request, lambda each: _Rewriting(each).answer() if each.assignments else Rewrite())
 
 
 class _Insert(NamedTuple):
@@ -101,9 +102,7 @@ class _Rewriting:
         if not site.slot.targets:
             raise Unfit(site.slot.reason, _alternative(site))
         if manifest.repeated:
-            raise Unfit(
-                "a key stands twice in one map of the file", "remove the one that does not count, then plan again"
-            )
+            raise Unfit(*REPEATED)
         if any(alias.target is site.scalar for alias, _ in manifest.aliases):
             raise Unfit("the value has an anchor and is used in other places", "write the value out in each place")
         if any(
@@ -125,6 +124,8 @@ class _Rewriting:
         moves = Moves(manifest, thing, {id(job.site.scalar): job.assignment.reference for job in jobs})
         style = style_of(manifest.data, thing.root)
         change = _Change()
+        if text_at(thing.root, "metadata", "name").split() != [thing.name]:
+            raise Unfit("the Secret has no fixed name", "give it one below metadata, then plan again")
         if self.vaults.opened_with(thing):
             raise Unfit(
                 "the way to the vault is itself opened with this Secret",
@@ -321,6 +322,8 @@ class _Rewriting:
                 self._mount_pod(change, name, use.pod, use.container or use.pod.containers[0])
 
     def _mount_pod(self, change: _Change, name: str, pod: Pod, container: Map) -> None:
+        if self.manifests[pod.object.path].repeated:
+            raise Unfit(*REPEATED)
         """The volume without which the driver makes no Secret, and the mount without which the volume is left out."""
         manifest = self.manifests[pod.object.path]
         style = style_of(manifest.data, pod.object.root)
@@ -383,20 +386,12 @@ class _Rewriting:
         if self.changes:
             stores, said = self.vaults.companions()
             companions += stores
-            notes.update(dict.fromkeys((*said, *self._notes())))
+            notes.update(dict.fromkeys((*said, *self.vaults.operators())))
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
         return Rewrite(tuple(ordered), tuple(companions), tuple(self.refusals), notes=tuple(notes))
 
     def _depth(self, where: tuple[str, int, str], item: _Insert) -> int:
         return column(self.manifests[where[0]].data, item.owner.pairs[0][0].start)
-
-    def _notes(self) -> list[str]:
-        if self.vaults.target == ESO:
-            return ["the cluster needs the External Secrets Operator"]
-        return [
-            "the cluster needs the Secrets Store CSI driver with its Azure provider and with sync to Secrets enabled",
-            "each pod's ServiceAccount needs a federated credential of the identity that the SecretProviderClass names",
-        ]
 
 
 def _check_list(manifest: Manifest, owner: Map, key: str) -> None:

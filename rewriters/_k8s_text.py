@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriters._api import Edit, Span
-from rewriters._yaml import Alias, Map, Node, Scalar, Seq, newline
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq, newline, stops
 
 __all__ = [
     "Style",
@@ -92,7 +92,15 @@ def _scalar(text: str | bool) -> str:
         return str(text).lower()
     if (_PLAIN.match(text) and text.lower() not in _WORDS) or _TIME.match(text) or text.startswith("https://"):
         return text
-    return json.dumps(text)
+    return _double(text)
+
+
+_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+
+
+def _double(text: Tree) -> str:
+    """In double quotes, as YAML and JSON both read it: YAML knows no pairs of surrogates."""
+    return _PAIR.sub(lambda pair: json.loads(f'"{pair[0]}"'), json.dumps(text))
 
 
 def block(tree: Mapping[str, Tree], indent: int, style: Style) -> str:
@@ -127,20 +135,12 @@ def _lines(tree: Tree, style: Style) -> Iterator[str]:
 def flow(tree: Tree, quoted: bool) -> str:
     """The tree on one line, as YAML in braces or, `quoted`, as JSON."""
     if quoted:
-        return json.dumps(tree)
+        return _double(tree)
     if isinstance(tree, Mapping):
         return "{" + ", ".join(f"{_scalar(key)}: {flow(value, quoted)}" for key, value in tree.items()) + "}"
     if isinstance(tree, str | bool):
-        return json.dumps(tree) if isinstance(tree, str) and "\n" in tree else _scalar(tree)
+        return _double(tree) if isinstance(tree, str) and "\n" in tree else _scalar(tree)
     return "[" + ", ".join(flow(item, quoted) for item in tree) + "]"
-
-
-def stops(data: bytes, node: Node) -> int:
-    """Where a node's text ends, the trailing line breaks of a block scalar left to the file."""
-    end = node.end
-    while end > node.start and data[end - 1] in b"\r\n":
-        end -= 1
-    return end
 
 
 def _last_leaf(node: Node) -> Node:

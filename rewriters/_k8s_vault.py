@@ -67,6 +67,7 @@ class Vaults:
         self.settings = settings
         self.objects = [thing for manifest in manifests for thing in manifest.objects]
         self.paths = {manifest.path for manifest in manifests}
+        self.unclear = {manifest.path for manifest in manifests if manifest.repeated}
         apis = {thing.api for thing in self.objects if thing.api.startswith("external-secrets.io/")}
         # A cluster whose manifests are of the older version alone does not serve the newer one.
         self.api = (
@@ -97,13 +98,22 @@ class Vaults:
             if same_namespace(thing.namespace, secret.namespace) or thing.kind == "ClusterSecretStore"
         )
 
+    def operators(self) -> list[str]:
+        """What the cluster needs for the target, for people."""
+        if self.target == ESO:
+            return ["the cluster needs the External Secrets Operator"]
+        return [
+            "the cluster needs the Secrets Store CSI driver with its Azure provider and with sync to Secrets enabled",
+            "each pod's ServiceAccount needs a federated credential of the identity that the SecretProviderClass names",
+        ]
+
     # --- External Secrets --------------------------------------------------------------------------------------------
 
     def _stores(self) -> list[_Store]:
         return [
             _Store(thing.kind, thing.name, "" if thing.kind == "ClusterSecretStore" else thing.namespace, url)
             for thing in self.objects
-            if thing.kind in ("SecretStore", "ClusterSecretStore")
+            if thing.kind in ("SecretStore", "ClusterSecretStore") and thing.path not in self.unclear
             for url in [text_at(thing.root, "spec", "provider", "azurekv", "vaultUrl").rstrip("/").lower()]
             if url
         ]

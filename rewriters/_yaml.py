@@ -30,6 +30,7 @@ __all__ = [
     "line_indent",
     "newline",
     "segment",
+    "stops",
 ]
 
 MAX_DEPTH = 100
@@ -137,6 +138,14 @@ class Document:
 def follow(node: Node) -> Scalar | Map | Seq:
     """The node itself, or what the alias stands for."""
     return node.target if isinstance(node, Alias) else node
+
+
+def stops(data: bytes, node: Node) -> int:
+    """Where a node's text ends, the trailing line breaks of a block scalar left to the file."""
+    end = node.end
+    while end > node.start and data[end - 1] in b"\r\n":
+        end -= 1
+    return end
 
 
 class _Offsets:

@@ -12,6 +12,7 @@ from rewriters._compose_effective import deliveries
 from rewriters._compose_project import Variables, claims
 from rewriters._compose_rewrite import FileRewrite
 from rewriters._compose_slots import find
+from rewriters._unsplit import unsplit
 
 __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 
@@ -23,6 +24,10 @@ def slots(path: str, data: bytes) -> tuple[Slot, ...]:
 
 
 def rewrite(request: Request) -> Rewrite:
+    return unsplit(request, _rewrite)
+
+
+def _rewrite(request: Request) -> Rewrite:
     variables = Variables(request.files)
     assigned = {item.slot.path for item in request.assignments}
     work: list[FileRewrite] = []

@@ -36,6 +36,7 @@ from rewriters._compose_project import claims as compose_claims
 from rewriters._dotenv_kustomize import generated
 from rewriters._dotenv_read import Statement, claims, statements, text_of, unescaped, values
 from rewriters._encode import locate
+from rewriters._unsplit import unsplit
 from rewriters.plaintext import Plaintext
 
 __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
@@ -45,7 +46,7 @@ TARGETS = ("interpolation", "fetch-script")
 
 _MOVED = "# {key} is read from the vault by {script} (secret {name})"
 _COMMENT = re.compile(
-    rb"^(?:\xef\xbb\xbf)?[ \t]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE
+    rb"^(?:\xef\xbb\xbf)?[ \t\v\f\r]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE
 )
 
 
@@ -131,6 +132,10 @@ def _readers(path: str, files: Files, composed: tuple[_Composed, ...]) -> _Reade
 
 
 def rewrite(request: Request) -> Rewrite:
+    return unsplit(request, _rewrite)
+
+
+def _rewrite(request: Request) -> Rewrite:
     if not request.assignments:
         return Rewrite()
     work = _Work(request.files)
