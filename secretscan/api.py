@@ -46,6 +46,7 @@ __all__ = [
     "Scan",
     "Status",
     "apply",
+    "check_plan",
     "find_run",
     "inventory",
     "plan",
@@ -181,10 +182,11 @@ def apply(
     """
     from secretscan.run.folder import begin, latest
 
+    ids = check_plan(plan)
     folder = root or Path(plan.root)
     if not folder.is_dir():
         raise UsageError("the folder of the plan is not there", where=str(folder), next_step="give it with --root")
-    return _carry_out(latest(folder, plan) or begin(folder, plan), vault, listener, cancellation)
+    return _carry_out(latest(folder, plan) or begin(folder, plan), ids, vault, listener, cancellation)
 
 
 def resume(
@@ -199,13 +201,15 @@ def resume(
     found = find_run(root, run)
     if found.state() not in ("unfinished", "done"):
         raise UsageError("this run was undone", where=found.id, next_step="make a new plan")
-    return _carry_out(found, vault, listener, cancellation)
+    return _carry_out(found, check_plan(found.plan), vault, listener, cancellation)
 
 
-def _carry_out(run: RunFolder, vault: Vault, listener: Listener, cancellation: Cancellation | None) -> Applied:
+def _carry_out(
+    run: RunFolder, ids: Ids, vault: Vault, listener: Listener, cancellation: Cancellation | None
+) -> Applied:
     from secretscan.run.apply import apply_run
 
-    return apply_run(run, vault, _ids(run), listener, cancellation or Cancellation())
+    return apply_run(run, vault, ids, listener, cancellation or Cancellation())
 
 
 def undo(
@@ -222,9 +226,8 @@ def undo(
     from secretscan.run.undo import undo_run
 
     found = find_run(root, run)
-    return undo_run(
-        found, vault, _ids(found), listener, cancellation or Cancellation(), delete_from_vault=delete_from_vault
-    )
+    ids = check_plan(found.plan)
+    return undo_run(found, vault, ids, listener, cancellation or Cancellation(), delete_from_vault=delete_from_vault)
 
 
 def prove(
@@ -244,26 +247,38 @@ def prove(
         raise UsageError(
             f"this run is {found.state()}", where=found.id, next_step=f"secretscan apply --resume {found.id}"
         )
-    return prove_run(found, versions, vault, _ids(found), listener, cancellation)
+    return prove_run(found, versions, vault, check_plan(found.plan), listener, cancellation)
 
 
 def find_run(root: Path, name: str) -> RunFolder:
-    """A run of a root by its id or an unambiguous beginning of it. Raises `UsageError`."""
+    """A run of a root by its id or an unambiguous beginning of it, with the plan that this user made. Raises
+    `UsageError`."""
     from secretscan.run.folder import open_run
 
-    return open_run(root, name)
+    found = open_run(root, name)
+    check_plan(found.plan)
+    return found
 
 
-def _ids(run: RunFolder) -> Ids:
+def check_plan(plan: Plan) -> Ids:
+    """The ids of this user, under whose key the plan was made. Raises `UsageError` for the plan of another user, and
+    for one that somebody changed: it could name another vault, or make any file."""
     from secretscan.inventory.ids import load_ids
 
     ids = load_ids()
-    if ids.fingerprint() != run.plan.key:
+    if ids.fingerprint() != plan.key:
         raise UsageError(
             "the plan was made under another key",
-            where=run.id,
+            where=plan.root,
             why="ids of secrets and digests of files are made under a key of the user who plans",
             next_step="plan again as this user, or set SECRETSCAN_STATE_DIR to the folder that holds that key",
+        )
+    if not plan.genuine(ids):
+        raise UsageError(
+            "the plan was changed after it was made",
+            where=plan.root,
+            why="its seal does not fit: somebody may have put in another vault, or files of their own",
+            next_step="make the plan again yourself",
         )
     return ids
 

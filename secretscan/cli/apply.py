@@ -47,7 +47,9 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
                 done = api.resume(root, found.id, vault, listener=speaker.hear, cancellation=cancellation)
         else:
             plan = _read(args.plan)
+            api.check_plan(plan)
             place = folder(args.root) if args.root else None
+            speaker.say(f"into {plan.vault_url}")
             with connected(args, plan.vault_url, speaker, cancellation) as vault:
                 done = api.apply(plan, vault, root=place, listener=speaker.hear, cancellation=cancellation)
     return show_applied(done, speaker)
@@ -73,9 +75,11 @@ def _read(name: str) -> Plan:
 
     path = Path(name)
     try:
-        if path.stat().st_size > _MAX_PLAN:
+        with path.open("rb") as file:
+            data = file.read(_MAX_PLAN + 1)
+        if len(data) > _MAX_PLAN:
             raise UsageError("this is not a plan", where=name, why="it is too large")
-        return Plan.from_text(path.read_text(encoding="ascii"), name)
+        return Plan.from_text(data.decode("ascii"), name)
     except OSError as error:
         raise UsageError("cannot read the plan", where=name, why=error.strerror or "") from None
     except UnicodeDecodeError:

@@ -36,6 +36,10 @@ class Ids:
         """The digest of a file's bytes: 64 hexadecimal digits."""
         return self._mac(b"file", data)
 
+    def seal(self, document: bytes) -> str:
+        """What only the holder of the key can put under a document: it tells whether somebody else changed it."""
+        return self._mac(b"seal", document)
+
     def fingerprint(self) -> str:
         """Tells two keys apart without telling anything of them."""
         return self._mac(b"fingerprint", b"")[:16]
@@ -48,11 +52,21 @@ class Ids:
 
 
 def state_folder() -> str:
-    """`SECRETSCAN_STATE_DIR`, or `secretscan` in the user's state folder (XDG Base Directory specification)."""
+    """`SECRETSCAN_STATE_DIR`, or `secretscan` in the user's state folder (XDG Base Directory specification).
+
+    Raises `ConfigurationError` when the user has no home."""
     named = os.environ.get("SECRETSCAN_STATE_DIR")
     if named:
         return named
-    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")  # noqa: PTH111, PTH118
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(home):  # noqa: PTH117 - the specification has a relative one ignored
+        home = os.path.join(os.path.expanduser("~"), ".local", "state")  # noqa: PTH111, PTH118
+    if not os.path.isabs(home):  # noqa: PTH117
+        # A user without an entry and without HOME, as in many containers: the key must not end up in the tree.
+        raise ConfigurationError(
+            "there is no home folder for the key for secret ids",
+            next_step="set SECRETSCAN_STATE_DIR to a folder of your own, outside of what is scanned",
+        )
     return os.path.join(home, "secretscan")  # noqa: PTH118
 
 
@@ -68,7 +82,7 @@ def load_ids(folder: str | None = None) -> Ids:
         os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         # Written whole under another name first: a second process that starts at the same moment must never see, or
         # be the one that overwrites, half a key.
-        draft = f"{path}.{os.getpid()}"
+        draft = f"{path}.{secrets.token_hex(8)}"
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(handle, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
@@ -92,12 +106,22 @@ def load_ids(folder: str | None = None) -> Ids:
 
 
 def _read(path: str) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        info = os.fstat(handle)
-        text = os.read(handle, 4096).strip()
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            info = os.fstat(handle)
+            text = os.read(handle, 4096).strip()
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(
+            "cannot read the key for secret ids",
+            where=path,
+            why=error.strerror or type(error).__name__,
+            next_step="make it a file that you can read, or set SECRETSCAN_STATE_DIR to another folder of your own",
+        ) from None
     if info.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(
             "others may read the key for secret ids",

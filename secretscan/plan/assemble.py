@@ -134,7 +134,7 @@ def assemble(work: Work, root: str) -> Draft:
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
     )
-    return Draft(plan, tuple(diffs))
+    return Draft(plan.sealed(work.ids), tuple(diffs))
 
 
 def _grouped(items: Iterable[Candidate]) -> dict[str, list[Candidate]]:

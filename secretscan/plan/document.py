@@ -8,13 +8,17 @@ where values were.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from hashlib import sha256
+from hmac import compare_digest
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from rewriters import Reference, Span
 from secretscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from secretscan.inventory.ids import Ids
 
 __all__ = ["Left", "Move", "Piece", "Plan", "PlannedCompanion", "PlannedEdit", "PlannedFile", "PlannedSecret"]
 
@@ -139,6 +143,19 @@ class Plan:
     notes: tuple[str, ...]
     provided: tuple[str, ...]
     """`path#NAME` of image variables that deployments now set: the image no longer does."""
+    seal: str = ""
+    """Under the key of who planned, over all the rest: a plan that somebody changed is not carried out."""
+
+    def sealed(self, ids: Ids) -> Plan:
+        """The plan with its seal."""
+        return replace(self, seal=self._seal(ids))
+
+    def genuine(self, ids: Ids) -> bool:
+        """Whether the plan is as it was made under this key."""
+        return compare_digest(self.seal, self._seal(ids))
+
+    def _seal(self, ids: Ids) -> str:
+        return ids.seal(replace(self, seal="").to_text().encode("ascii"))
 
     def reference(self, secret: PlannedSecret, version: str = "") -> Reference:
         return Reference(self.vault_url, secret.name, version)

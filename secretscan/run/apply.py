@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince
-from secretscan.events import Cancellation, Listener, Progress, StepDone
+from secretscan.errors import ChangedSince, InventoryBroken
+from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
-from secretscan.plan.document import PlannedSecret
+from secretscan.plan.document import Move, PlannedSecret
 from secretscan.prove.proof import Proof
 from secretscan.run import files
-from secretscan.run.folder import RunFolder
+from secretscan.run.folder import RunFolder, alone
 from secretscan.run.journal import Entry, Journal
 from secretscan.run.prove import prove_run
+from secretscan.vault.facts import Held
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
@@ -50,34 +51,45 @@ class Applied:
 def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
     """Carries out a run from wherever it stands.
 
-    Raises `ChangedSince`, `Cancelled`, and what the vault raises; the run can be resumed after any of them.
+    Raises `ChangedSince`, `Cancelled`, `InventoryBroken` and `JournalBroken`, and what the vault raises; the run can be
+    resumed after any of them.
     """
-    with Journal(run.journal) as journal:
+    with alone(run.root), Journal(run.journal) as journal:
+        with Inventory(run.root, ids.fingerprint()):
+            pass  # one that cannot be used is said before anything is done
+        _check_files(run, ids, listener)
         resumed = bool(journal.entries)
         if not resumed:
             journal.append(Entry("begin"))
-        _check_files(run, ids)
         versions = _store(run, vault, ids, journal, listener, cancellation)
         rewritten, created = _rewrite(run, ids, journal, listener, cancellation)
         proof = prove_run(run, versions, vault, ids, listener)
         if proof.holds and journal.last("proved") is None:
             journal.append(Entry("proved"))
-        _record(run, versions, ids)
+        try:
+            _record(run, versions, ids)
+        except InventoryBroken as error:
+            listener(
+                Noted("prove", f"{error}; give the same command again when it can be used: the run itself is done")
+            )
         if proof.holds and journal.last("done") is None:
             journal.append(Entry("done"))
         made = [secret for secret in run.plan.secrets if (entry := journal.last("stored", secret.id)) and entry.made]
         return Applied(run.id, len(made), len(run.plan.secrets) - len(made), rewritten, created, proof, resumed)
 
 
-def _check_files(run: RunFolder, ids: Ids) -> None:
-    """Before the first write to the vault: every file is either as planned on or as planned."""
+def _check_files(run: RunFolder, ids: Ids, listener: Listener) -> None:
+    """Before the first write to the vault: every file is either as planned on or as planned, and can be written."""
     for file in run.plan.files:
         files.sweep(run.root, file.path)
         data = files.read(run.root, file.path)
         if data is None or not (render.is_before(file, data, ids) or render.is_after(file, data, ids)):
             raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
+        if render.is_before(file, data, ids) and files.check_writable(run.root, file.path):
+            listener(Noted("rewrite", f"{file.path} has other names (hard links), which keep the plaintext"))
     for companion in run.plan.companions:
         files.sweep(run.root, companion.path)
+        files.check_writable(run.root, companion.path)
         data = files.read(run.root, companion.path)
         was = None if companion.was is None else render.to_bytes(companion.was)
         if data not in (was, render.to_bytes(companion.content)):
@@ -94,6 +106,7 @@ def _store(
     """Every value into the vault and read back (`Vault.put` does both); the versions by secret id."""
     versions: dict[str, str] = {}
     total = len(run.plan.secrets)
+    pending = any(not render.is_after(file, files.read(run.root, file.path) or b"", ids) for file in run.plan.files)
     for done, secret in enumerate(run.plan.secrets):
         listener(Progress("store", done, total, secret.name))
         stored = journal.last("stored", secret.id)
@@ -101,6 +114,8 @@ def _store(
             cancellation.check()
             stored = _store_one(run, vault, ids, journal, secret)
             listener(StepDone("store", "stored" if stored.made else "adopted", secret.name))
+        elif pending:
+            _check_current(vault, ids, secret)
         versions[secret.id] = stored.version
     listener(Progress("store", total, total))
     return versions
@@ -112,6 +127,17 @@ def _still_there(run: RunFolder, vault: Vault, ids: Ids, secret: PlannedSecret, 
         return ids.secret(vault.read(run.plan.reference(secret, version))) == secret.id
     except LookupError:
         return False
+
+
+def _check_current(vault: Vault, ids: Ids, secret: PlannedSecret) -> None:
+    """References name no version: before a file changes, what they lead to has to be the value that moves."""
+    now = vault.current(secret.name)
+    if not isinstance(now, Held) or ids.secret(now.value) != secret.id:
+        raise ChangedSince(
+            "the vault's current version holds another value by now than the files that are still to be rewritten",
+            where=secret.name,
+            next_step="make the moved value the current one again and give the same command again, or undo the run",
+        )
 
 
 def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret: PlannedSecret) -> Entry:
@@ -185,16 +211,21 @@ def _still(digest: str, ids: Ids) -> Callable[[bytes], bool]:
 
 def _record(run: RunFolder, versions: dict[str, str], ids: Ids) -> None:
     plan = run.plan
-    with Inventory(run.root, ids.fingerprint()) as inventory:
+    moves: dict[str, list[Move]] = {}
+    pointers: dict[str, set[str]] = {}
+    for move in plan.moves:
+        moves.setdefault(move.secret, []).append(move)
+        pointers.setdefault(move.path, set()).add(move.pointer)
+    own = {secret.id for secret in plan.secrets}
+    with Inventory(run.root, ids.fingerprint()) as inventory, inventory.changes():
         for secret in plan.secrets:
             inventory.stored(secret.id, secret.kind, secret.strength, plan.vault_url, secret.name, versions[secret.id])
             if secret.whole_text:
                 # The credentials inside of a whole text are in the vault with it, under its name.
-                for covered in {part for move in plan.moves if move.secret == secret.id for part in move.covers}:
-                    if not any(own.id == covered for own in plan.secrets):
-                        inventory.covered(covered, plan.vault_url, secret.name, versions[secret.id])
-                for move in (move for move in plan.moves if move.secret == secret.id):
+                here = moves.get(secret.id, [])
+                for covered in {part for move in here for part in move.covers} - own:
+                    inventory.covered(covered, plan.vault_url, secret.name, versions[secret.id])
+                for move in here:
                     inventory.whole(secret.id, move.path, move.pointer, move.line, move.platform, move.key)
-        for path in {move.path for move in plan.moves}:
-            pointers = {move.pointer for move in plan.moves if move.path == path}
-            inventory.mark(path, pointers, "migrated")
+        for path, each in pointers.items():
+            inventory.mark(path, each, "migrated")

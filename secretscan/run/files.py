@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from secretscan.errors import ChangedSince, UsageError
 
-__all__ = ["create", "inside", "read", "remove", "replace", "sweep", "sync_folder"]
+__all__ = ["check_writable", "create", "inside", "read", "remove", "replace", "sweep", "sync_folder"]
 
 MAX_BYTES = 64 * 1024 * 1024
 _NEXT = "plan again"
@@ -47,7 +48,12 @@ def read(root: Path, path: str) -> bytes | None:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
             raise ChangedSince("a file of the plan is no longer a plain file", where=path, next_step=_NEXT)
-        return file.read(MAX_BYTES)
+        try:
+            return file.read(MAX_BYTES)
+        except OSError as error:
+            raise ChangedSince(
+                "cannot read a file of the plan", where=path, why=error.strerror or "", next_step=_NEXT
+            ) from None
 
 
 def replace(root: Path, path: str, data: bytes, expected: Callable[[bytes], bool]) -> None:
@@ -60,24 +66,27 @@ def replace(root: Path, path: str, data: bytes, expected: Callable[[bytes], bool
     current = read(root, path)
     if current is None or not expected(current):
         raise ChangedSince("a file has changed since it was planned on", where=path, next_step=_NEXT)
-    info = place.stat(follow_symlinks=False)
-    draft = _draft(place, path, data, stat.S_IMODE(info.st_mode))
+    draft: Path | None = None
     try:
+        info = place.stat(follow_symlinks=False)
+        draft = _draft(place, data, stat.S_IMODE(info.st_mode))
         if os.geteuid() == 0 or (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid()):
             os.chown(draft, info.st_uid, info.st_gid)
             os.chmod(draft, stat.S_IMODE(info.st_mode))  # noqa: PTH101 - chown clears set-id bits
         for name in os.listxattr(place, follow_symlinks=False):
-            os.setxattr(draft, name, os.getxattr(place, name, follow_symlinks=False), follow_symlinks=False)
+            value = os.getxattr(place, name, follow_symlinks=False)
+            if name not in os.listxattr(draft, follow_symlinks=False) or os.getxattr(draft, name) != value:
+                os.setxattr(draft, name, value, follow_symlinks=False)
         if read(root, path) != current:
             raise ChangedSince("a file changed while it was being rewritten", where=path, next_step=_NEXT)
         os.replace(draft, place)  # noqa: PTH105
+        draft = None
+        sync_folder(place.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise _unwritable(path, error) from None
-    except ChangedSince:
-        draft.unlink(missing_ok=True)
-        raise
-    sync_folder(place.parent)
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 def create(root: Path, path: str, data: bytes, *, executable: bool, was: bytes | None) -> None:
@@ -93,26 +102,60 @@ def create(root: Path, path: str, data: bytes, *, executable: bool, was: bytes |
     if current is not None:
         replace(root, path, data, lambda now: now == was)
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
     mask = os.umask(0)
     os.umask(mask)
-    draft = _draft(place, path, data, (0o777 if executable else 0o666) & ~mask)
+    draft = None
     try:
-        os.link(draft, place)  # unlike a rename this never replaces what appeared meanwhile
-    except FileExistsError:
-        raise ChangedSince("a file that would be made is there already", where=path, next_step=_NEXT) from None
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft(place, data, (0o777 if executable else 0o666) & ~mask)
+        try:
+            os.link(draft, place)  # unlike a rename this never replaces what appeared meanwhile
+        except FileExistsError:
+            raise ChangedSince("a file that would be made is there already", where=path, next_step=_NEXT) from None
+        sync_folder(place.parent)
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(place.parent)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
-def remove(root: Path, path: str) -> None:
-    """Removes a file of ours."""
+def remove(root: Path, path: str, data: bytes) -> None:
+    """Removes a file of ours, which holds `data`. Raises `ChangedSince` when it holds something else."""
     place = inside(root, path)
-    place.unlink(missing_ok=True)
-    sync_folder(place.parent)
+    if read(root, path) != data:
+        raise ChangedSince("a file has changed since it was made", where=path, next_step="remove it by hand")
+    try:
+        place.unlink()
+        sync_folder(place.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def check_writable(root: Path, path: str) -> bool:
+    """Whether a file has other names, which would keep what they have (hard links).
+
+    Raises `UsageError` when the file's folder takes no changes, or a file would not keep its owner: to be asked before
+    anything is done. A file or folder that is not there yet is judged by the folder above.
+    """
+    place = inside(root, path)
+    folder = place.parent
+    while not folder.is_dir() and folder != root:
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    try:
+        info = place.lstat()
+    except OSError:
+        return False
+    if os.geteuid() not in (0, info.st_uid):
+        raise UsageError(
+            "cannot write a file",
+            where=path,
+            why="it belongs to another user, and would not any more",
+            next_step="give the command as its owner",
+        )
+    return info.st_nlink > 1
 
 
 def sweep(root: Path, path: str) -> None:
@@ -124,7 +167,8 @@ def sweep(root: Path, path: str) -> None:
                 os.unlink(entry.path)  # noqa: PTH108
 
 
-def _draft(place: Path, path: str, data: bytes, mode: int) -> Path:
+def _draft(place: Path, data: bytes, mode: int) -> Path:
+    """A file beside the place, on disk with these bytes. Raises `OSError`, and then leaves none."""
     draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.secretscan")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -133,9 +177,11 @@ def _draft(place: Path, path: str, data: bytes, mode: int) -> Path:
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-    except OSError as error:
+    except FileExistsError:
+        raise
+    except BaseException:
         draft.unlink(missing_ok=True)
-        raise _unwritable(path, error) from None
+        raise
     return draft
 
 
@@ -144,7 +190,10 @@ def _unwritable(path: str, error: OSError) -> UsageError:
         "cannot write a file",
         where=path,
         why=error.strerror or type(error).__name__,
-        next_step="make its folder writable, then run the same command again: it goes on where it stopped",
+        next_step=(
+            "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make the file and its folder writable"
+        )
+        + ", then give the same command again: it goes on where it stopped",
     )
 
 

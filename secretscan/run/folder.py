@@ -127,7 +127,7 @@ def alone(root: Path) -> Iterator[None]:
     """Keeps a second process from changing the files of this root. Raises `JournalBroken` while one does."""
     try:
         handle = os.open(
-            _runs(root) / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+            folder_of(root) / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
         )
     except OSError as error:
         raise _unmakable(root, error) from None

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from rewriters import Plaintext, Reference
 from secretscan.detect.survey import Root, Survey, survey
 from secretscan.errors import ChangedSince
-from secretscan.events import Cancellation, Listener, Progress
+from secretscan.events import Cancellation, Listener, Noted, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan import render
 from secretscan.plan.document import Plan
 from secretscan.prove.proof import Leftover, Proof, compare, stands_in
 from secretscan.run.folder import RunFolder
+from secretscan.vault.facts import Held
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
@@ -35,7 +36,15 @@ def prove_run(
     plan = run.plan
     now = survey(Root(run.root), listener, cancellation)
     listener(Progress("prove", 0, 2, "values"))
-    values = {secret.id: _stored(vault, plan.reference(secret, versions[secret.id])) for secret in plan.secrets}
+    values: dict[str, Plaintext] = {}
+    handed: dict[str, Plaintext] = {}
+    for secret in plan.secrets:
+        values[secret.id], current = _stored(vault, plan.reference(secret, versions[secret.id]))
+        if current:
+            handed[secret.name.lower()] = values[secret.id]
+            if current != versions[secret.id] and vault.read(plan.reference(secret)) != values[secret.id]:
+                text = f"{secret.name} has another value in the vault since the run: workloads get that one"
+                listener(Noted("prove", text))
     before = dict(now.claimed)
     for companion in plan.companions:
         before.pop(companion.path, None)
@@ -53,8 +62,11 @@ def prove_run(
     def lookup(reference: Reference) -> Plaintext:
         if reference.vault_url.rstrip("/") != plan.vault_url:
             raise LookupError  # another vault than the user named: never asked
+        if not reference.version and reference.name.lower() in moved:
+            return handed[reference.name.lower()]  # a rotation is no fault of the rewrite
         return vault.read(reference)
 
+    moved = {secret.name.lower() for secret in plan.secrets}
     count, differences = compare(before, after, lookup, plan.provided)
     listener(Progress("prove", 1, 2, "places"))
     places, leftovers, elsewhere = _search(plan, now, values, ids)
@@ -62,9 +74,14 @@ def prove_run(
     return Proof(count, places, differences, leftovers, elsewhere)
 
 
-def _stored(vault: Vault, reference: Reference) -> Plaintext:
+def _stored(vault: Vault, reference: Reference) -> tuple[Plaintext, str]:
+    """The stored value, and the version that is current now, if one is."""
+    now = vault.current(reference.name)
+    current = now.version if isinstance(now, Held) else ""
+    if isinstance(now, Held) and current == reference.version:
+        return now.value, current
     try:
-        return vault.read(reference)
+        return vault.read(reference), current
     except LookupError:
         raise ChangedSince(
             "a stored value is no longer in the vault", where=reference.name, next_step="recover the deleted secret"

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince, VaultConflict
+from secretscan.errors import ChangedSince, InventoryBroken, VaultConflict
 from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
 from secretscan.plan.document import PlannedFile
 from secretscan.run import files
-from secretscan.run.folder import RunFolder
+from secretscan.run.folder import RunFolder, alone, others
 from secretscan.run.journal import Entry, Journal
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def undo_run(
     removed: list[str] = []
     kept: list[Kept] = []
     deleted: list[str] = []
-    with Journal(run.journal) as journal:
+    with alone(run.root), Journal(run.journal) as journal:
         journal.append(Entry("undo-begin"))
         values = _Values(run, vault, journal)
         total = len(run.plan.files) + len(run.plan.companions)
@@ -88,20 +88,27 @@ def undo_run(
                 continue
             journal.append(Entry("remove-intent", companion.path))
             if was is None:
-                files.remove(run.root, companion.path)
+                files.remove(run.root, companion.path, content)
             else:
                 files.replace(run.root, companion.path, was, lambda now, content=content: now == content)  # type: ignore[misc]
             journal.append(Entry("removed", companion.path))
             removed.append(companion.path)
             listener(StepDone("undo", "removed", companion.path))
         listener(Progress("undo", total, total))
-        _record(run, set(restored), ids)
+        try:
+            _record(run, set(restored), ids)
+        except InventoryBroken as error:
+            listener(Noted("undo", f"{error}; the next scan finds the values that are back"))
         if delete_from_vault and not kept:
+            needed = _needed(run)
             for secret in run.plan.secrets:
                 stored = journal.last("stored", secret.id)
                 if stored is None or not stored.made or journal.last("deleted", secret.id) is not None:
                     continue
                 cancellation.check()
+                if (by := needed.get(secret.name.lower())) is not None:
+                    listener(Noted("undo", f"{secret.name} is not deleted: run {by} put references to it into files"))
+                    continue
                 journal.append(Entry("delete-intent", secret.id, secret.name, stored.version))
                 try:
                     vault.delete(run.plan.reference(secret, stored.version))
@@ -116,16 +123,26 @@ def undo_run(
     return Undone(run.id, tuple(restored), tuple(removed), tuple(kept), tuple(deleted))
 
 
+def _needed(run: RunFolder) -> dict[str, str]:
+    """Names in the vault that other runs of this root refer to, with the run: they adopted what this one stored."""
+    result: dict[str, str] = {}
+    for other in others(run.root, run.id):
+        if other.plan.vault_url == run.plan.vault_url and other.state() != "undone":
+            result |= {secret.name.lower(): other.id for secret in other.plan.secrets}
+    return result
+
+
 class _Values:
     """The values of a run's secrets, each read from the vault once: the version that the run stored."""
 
     def __init__(self, run: RunFolder, vault: Vault, journal: Journal) -> None:
         self._run, self._vault, self._journal = run, vault, journal
+        self._planned = {item.id: item for item in run.plan.secrets}
         self._held: dict[str, Plaintext] = {}
 
     def __call__(self, secret: str) -> Plaintext:
         if secret not in self._held:
-            planned = next(item for item in self._run.plan.secrets if item.id == secret)
+            planned = self._planned[secret]
             stored = self._journal.last("stored", secret)
             version = stored.version if stored else planned.version
             try:
@@ -156,6 +173,7 @@ def _restore(run: RunFolder, file: PlannedFile, values: _Values, ids: Ids, journ
 
 
 def _record(run: RunFolder, restored: set[str], ids: Ids) -> None:
-    with Inventory(run.root, ids.fingerprint()) as inventory:
-        for path in restored:
-            inventory.mark(path, {move.pointer for move in run.plan.moves if move.path == path}, "present")
+    with Inventory(run.root, ids.fingerprint()) as inventory, inventory.changes():
+        for move in run.plan.moves:
+            if move.path in restored:
+                inventory.mark(move.path, (move.pointer,), "present")

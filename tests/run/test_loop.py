@@ -13,6 +13,7 @@ import pytest
 from secretscan import api
 from secretscan.errors import Cancelled, ChangedSince, SecretscanError, UsageError, VaultConflict, VaultRefused
 from secretscan.events import Cancellation, Event, StepDone
+from secretscan.inventory.ids import load_ids
 from secretscan.plan.document import Plan
 from secretscan.vault.client import Vault
 from secretscan.vault.server import WRITES, Denial, Deny, EmbeddedVault, Faults
@@ -223,7 +224,7 @@ def test_a_plan_that_leads_out_of_its_root_is_refused(shop: Path, tmp_path: Path
     (tmp_path / "outside.yaml").write_bytes(b"mine\n")
     with vault_of() as (_, vault, url):
         text = api.plan([str(shop)], url, vault).plan.to_text()
-        plan = Plan.from_text(text.replace('"compose.yaml"', '"../outside.yaml"'), "plan.json")
+        plan = Plan.from_text(text.replace('"compose.yaml"', '"../outside.yaml"'), "plan.json").sealed(load_ids())
         with pytest.raises(SecretscanError, match="outside"):
             api.apply(plan, vault)
     assert (tmp_path / "outside.yaml").read_bytes() == b"mine\n"
