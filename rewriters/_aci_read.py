@@ -5,12 +5,12 @@ Source: Azure REST API specification, Microsoft.ContainerInstance, 2025-09-01, `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriters._api import Place, Slot, Unreadable
 from rewriters._encode import Undecodable, decode
+from rewriters._options import option, setting
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, documents, follow, join
 from rewriters.plaintext import Plaintext
 
@@ -209,9 +209,8 @@ class _Finder:
             if not isinstance(item, Scalar):
                 before = ""
                 continue
-            option = re.match(r"-{0,2}([A-Za-z_][\w.-]*)=", item.text)
-            named = re.fullmatch(r"--?([A-Za-z][\w.-]*)", before)
-            name = option[1] if option else named[1] if named and not item.text.startswith("-") else ""
+            given = setting(item.text)
+            name = given[0] if given else "" if item.text.startswith("-") else option(before)
             self.site((*where, index), name, None, item, "arg", "", None, refused=refused)
             before = item.text
 

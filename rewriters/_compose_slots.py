@@ -14,6 +14,7 @@ from rewriters._api import Place, Slot, Span
 from rewriters._compose_interpolate import MAX_DEPTH, Substitution, substitutions
 from rewriters._compose_words import words
 from rewriters._encode import Undecodable, decode, locate, partial
+from rewriters._options import option, setting
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, follow, join
 from rewriters.plaintext import Plaintext
 
@@ -249,13 +250,9 @@ def _slots(name: str, path: str, data: bytes, spot: _Spot) -> Iterator[Slot]:
         yield from make.slot(pointer, spot.key, Span(0, len(text)), place)
 
 
-_FLAG = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z0-9_.-]*)\Z")
-_ASSIGNED = re.compile(rb"(?:--?)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)=")
-
-
 def _flag(text: str) -> str:
-    match = _FLAG.match(text)
-    return match["name"] if match and match["name"] != "c" else ""
+    name = option(text)
+    return name if name != "c" else ""
 
 
 class _Maker:
@@ -283,16 +280,16 @@ class _Maker:
             last = ""
             for index, word in enumerate(words(text)):
                 begin, key = word.span.start, _flag(last)
-                match = _ASSIGNED.match(text, word.span.start, word.span.end)
-                if match is not None and word.simple:
-                    begin, key = match.end(), match["name"].decode()
+                given = setting(text[begin : word.span.end].decode("latin-1"))
+                if given is not None and word.simple:
+                    begin, key = begin + given[1], given[0]
                 reason = "" if word.simple else _ESCAPE_REASON
                 yield from self.slot(f"{pointer}.{index}", key, Span(begin, word.span.end), "arg", reason)
                 last = text[word.span.start : word.span.end].decode("utf-8", "replace")
             return
-        match = _ASSIGNED.match(text)
-        if match is not None:
-            yield from self.slot(pointer, match["name"].decode(), Span(match.end(), len(text)), "arg")
+        given = setting(text.decode("latin-1"))
+        if given is not None:
+            yield from self.slot(pointer, given[0], Span(given[1], len(text)), "arg")
         else:
             yield from self.slot(pointer, _flag(spot.before), Span(0, len(text)), "arg")
 

@@ -216,7 +216,7 @@ class _Finder:
                 self.shell_text(step, text.inner(start, end, "json-string"), None, where, manner)
                 continue
             key, value = "", start
-            option = re.compile(rb"-{0,2}(?:[^\s=\"\\]*[/:])?([A-Za-z_][\w.-]*)=").match(text.value, start, end)
+            option = re.compile(rb"-{0,2}(?:[^\s=\"\\]*[/:])?([A-Za-z_][\w.-]*)=(?!=*\Z)").match(text.value, start, end)
             before = text.value[slice(*items[index - 1])] if index else b""
             if option is not None:
                 key, value = option[1].decode(), option.end()

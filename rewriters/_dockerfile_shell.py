@@ -205,7 +205,7 @@ def lex(text: bytes, start: int, end: int) -> Shell:
 
 # --- what words mean --------------------------------------------------------------------------------------------------
 
-_ASSIGNMENT = re.compile(rb"(?:-[a-zA-Z](?=[A-Za-z_]{2})|-{0,2})(?:[^\s='\"]*[/:])?([A-Za-z_][\w.-]*)=")
+_ASSIGNMENT = re.compile(rb"(?:-[a-zA-Z](?=[A-Za-z_]{2})|-{0,2})(?:[^\s='\"]*[/:])?([A-Za-z_][\w.-]*)=(?!=*\Z)")
 _LONG = re.compile(rb"--([A-Za-z][\w.-]+)\Z")
 _HEADER = re.compile(rb"([A-Za-z][\w-]*):[ ]*(?:(?i:basic|bearer|token|apikey)[ ]+)?")
 _USER = re.compile(rb"[^:\s]+:")

@@ -14,6 +14,7 @@ from typing import Literal
 
 from rewriters import _encode
 from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._options import option, setting
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, join, segment
 from rewriters.plaintext import Plaintext
 
@@ -145,8 +146,6 @@ _NAMES_OF = {
 """The same by kind: what a reference to a vault consists of, and what is encrypted."""
 _HOOKS = frozenset(("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"))
 _VOLUME = frozenset(("csi", "flexVolume", "azureFile", "azureDisk", "volumeAttributes"))
-_FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(=.*)?\Z", re.DOTALL)
-_SETTING = re.compile(r"([A-Za-z_][\w.-]*)=", re.DOTALL)
 _TYPED = re.compile(r"(?i:true|false|null|~)\Z|[-+]?[0-9]+\Z")
 """Plain scalars that are no text: no field of the API that could hold a credential takes them."""
 _LINE = re.compile(r"[^\r\n]{1,4096}\n?\Z")
@@ -324,13 +323,12 @@ class _Walk:
                 self.any(item, (*steps, index), why, node, None)
                 flag = ""
                 continue
-            match = _FLAG.match(item.text)
-            setting = _SETTING.match(item.text)
-            key = match[1] if match else flag or (setting[1] if setting else "")
+            alone, given = option(item.text), setting(item.text)
+            key = alone or (given[0] if given and item.text.startswith("-") else flag or (given[0] if given else ""))
             if item.text:
                 slot = self._expanded((*steps, index), key, item, "arg", reason)
                 self.reader.add(Site(slot, self.object, item, "arg", node, None, container))
-            flag = match[1] if match and not match[2] else ""
+            flag = alone
 
     def _expanded(self, steps: Steps, key: str, item: Scalar, place: Place, reason: str) -> Slot:
         """A slot in whose text the kubelet expands `$(NAME)` and takes `$$` for `$`."""

@@ -169,3 +169,39 @@ def test_a_variable_that_is_cleared_later_moves() -> None:
 
 def test_blanks_before_a_variable() -> None:
     moved("dotenv", {".env": b"\r\tTOKEN=mussel-44-Kx\n"}, b"mussel-44-Kx")
+
+
+# --- words of commands -----------------------------------------------------------------------------------------------
+
+GLUED = (b"Qx7Rk2Lm9TzP", b"orchid", b"UXg3UmsyTG05VHpQ==")
+
+
+@pytest.mark.parametrize("value", GLUED)
+@pytest.mark.parametrize(
+    ("platform", "path", "text"),
+    [
+        ("compose", "compose.yaml", "services:\n  a:\n    image: x\n    command: [my, -p{0}, ping, x, '{1}', y]\n"),
+        ("compose", "compose.yaml", "services:\n  a:\n    image: x\n    entrypoint: my -p{0} ping x {1} y\n"),
+        (
+            "aci",
+            "g.yaml",
+            "type: Microsoft.ContainerInstance/containerGroups\nproperties:\n  containers:\n  - name: a\n"
+            "    properties: {{command: [my, -p{0}, ping, x, '{1}', y]}}\n",
+        ),
+        (
+            "kubernetes",
+            "p.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec:\n  containers:\n  - name: a\n"
+            "    command: [my, -p{0}, ping, x, '{1}', y]\n"
+            "    livenessProbe: {{exec: {{command: [my, -p{0}, ping]}}}}\n",
+        ),
+        ("dockerfile", "Dockerfile", 'FROM a\nRUN my -p{0} ping x {1} y\nCMD ["my", "-p{0}", "ping", "x", "{1}"]\n'),
+    ],
+)
+def test_no_value_becomes_a_name(platform: str, path: str, text: str, value: bytes) -> None:
+    """A value right behind a short option, and one that ends in the padding of base64."""
+    padded = value if value.endswith(b"=") else b"x"
+    found = by_name(platform).slots(path, text.format(value.decode(), padded.decode()).encode())
+    assert any(value in slot.value.reveal() for slot in found)
+    names = [name for slot in found for name in (slot.key, slot.pointer)]
+    assert not [name for name in names if value.decode().rstrip("=") in name]
