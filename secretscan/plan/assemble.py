@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rewriters import Companion, Plaintext, Reference, Variable, fetch, splice
+from rewriters import Companion, Edit, Plaintext, Reference, Variable, fetch, splice
 from rewriters._undo import hole
 from secretscan.errors import SecretscanError, printable
 from secretscan.model import Finding
 from secretscan.plan.candidates import Candidate
 from secretscan.plan.diff import FileDiff, masked_diff
-from secretscan.plan.document import FORMAT, Move, Origin, Plan, PlannedCompanion, PlannedFile, PlannedSecret
+from secretscan.plan.document import FORMAT, Left, Move, Origin, Plan, PlannedCompanion, PlannedFile, PlannedSecret
 from secretscan.plan.kept import Kept
 from secretscan.plan.render import to_bytes, to_text
 from secretscan.plan.work import Work
@@ -130,7 +130,7 @@ def assemble(work: Work, root: str) -> Draft:
         files=tuple(planned),
         companions=tuple(companions),
         moves=moves,
-        left=tuple(sorted(work.left, key=lambda item: (item.path, item.line, item.pointer))),
+        left=tuple(sorted((*work.left, *_unread(work)), key=lambda item: (item.path, item.line, item.pointer))),
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
     )
@@ -149,6 +149,36 @@ def _origins(work: Work, item: Candidate) -> tuple[Origin, ...]:
     data = work.survey.claimed[slot.path]
     place = hole(data, slot, item.id, item.part)
     return () if place is None else (Origin(slot.path, place.span.start, place.span.end, place.encoding),)
+
+
+def _unread(work: Work) -> list[Left]:
+    """Where a value that moves stands besides: in a comment, or where no platform reads it."""
+    strong = {item.id: item for item in work.open if item.strength == "strong"}
+    seen = Traces.of({id_: item.value for id_, item in strong.items()})
+    known = {(item.path, item.secret) for item in work.left}
+    result: list[Left] = []
+    edits = work.edits()
+    for path, whole in work.survey.claimed.items():
+        spans = (edit.span for edit in edits.get(path, ()))
+        data = splice(whole, (Edit(path, span, b"\n" * whole.count(b"\n", span.start, span.end)) for span in spans))
+        for id_, lines in seen.lines(data).items():
+            if (path, id_) in known:
+                continue
+            result += [
+                Left(
+                    path=path,
+                    pointer="",
+                    line=line,
+                    key="",
+                    platform="",
+                    secret=id_,
+                    strength="strong",
+                    reason="the value that moves stands here too, in text that no platform reads as a value",
+                    alternative="take it out by hand",
+                )
+                for line in lines
+            ]
+    return result
 
 
 def _foresee(work: Work, after: dict[str, bytes], provided: tuple[str, ...]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewriters import Plaintext, Slot, Span
+from rewriters import Edit, Plaintext, Slot, Span, splice
+from rewriters._undo import traces
 from secretscan.inventory.ids import Ids
 from secretscan.model import Finding, Kind, Strength
 from secretscan.plan.document import Left
@@ -129,10 +130,17 @@ def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
             )
         )
     else:
-        return parts
+        rest = _without(text, [item.part for item in parts if item.part is not None])
+        if not any(form in rest for item in parts for form in traces(item.value)):
+            return parts
+        # The same value stands in the text once more: only all of the text takes it along.
     found = [ids.secret(finding.value) for finding in group]
     strength: Strength = "strong" if any(finding.strength == "strong" for finding in group) else first.strength
     return [_whole(slot, found, first.kind, strength, first.location.line, ids)]
+
+
+def _without(text: bytes, parts: list[Span]) -> bytes:
+    return splice(text, [Edit("", part, b"\n") for part in parts])
 
 
 def _whole(slot: Slot, found: list[str], kind: Kind, strength: Strength, line: int, ids: Ids) -> Candidate:

@@ -6,6 +6,7 @@ forms are looked up by how they begin, in time that goes with the text and not w
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
 from rewriters import Plaintext
@@ -57,6 +58,21 @@ class Traces:
                 for form, key in self.__heads.get(text[at : at + width], ()):
                     if text.startswith(form, at):
                         yield key
+
+    def lines(self, text: bytes) -> dict[str, list[int]]:
+        """The lines, from 1, on which a form of each value begins."""
+        seen = set(self.within(text))
+        if not seen:
+            return {}
+        breaks = [at for at, byte in enumerate(text) if byte == 10]
+        found: dict[str, set[int]] = {}
+        for form, key in self.__forms:
+            if key in seen:
+                at = text.find(form)
+                while at >= 0:
+                    found.setdefault(key, set()).add(bisect_left(breaks, at) + 1)
+                    at = text.find(form, at + 1)
+        return {key: sorted(lines) for key, lines in found.items()}
 
     def blot(self, text: bytes, mask: bytes) -> bytes:
         """The text with every form in it replaced, longer ones first."""

@@ -10,8 +10,9 @@ from secretscan.errors import ChangedSince
 from secretscan.events import Cancellation, Listener, Noted, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan import render
-from secretscan.plan.document import Plan
+from secretscan.plan.document import Move, Plan
 from secretscan.prove.proof import Leftover, Proof, compare, stands_in
+from secretscan.prove.traces import Traces
 from secretscan.run.folder import RunFolder
 from secretscan.vault.facts import Held
 
@@ -93,20 +94,25 @@ def _search(
 ) -> tuple[int, tuple[Leftover, ...], tuple[Leftover, ...]]:
     """How many places were searched, those that still hold what was moved, and other places of the same secrets."""
     leftovers: dict[tuple[str, str], Leftover] = {}
-    moved = {(move.path, move.pointer): move for move in plan.moves}
-    for path in {move.path for move in plan.moves}:
+    moved: dict[tuple[str, str], list[Move]] = {}
+    by_path: dict[str, dict[str, Plaintext]] = {}
+    for move in plan.moves:
+        moved.setdefault((move.path, move.pointer), []).append(move)
+        by_path.setdefault(move.path, {})[move.secret] = values[move.secret]
+    for path in by_path:
         for slot in now.slots.get(path, ()):
-            move = moved.get((path, slot.pointer))
-            if move is not None and stands_in(slot.value.reveal(), values[move.secret]):
-                leftovers[path, slot.pointer] = Leftover(path, slot.pointer, move.line)
+            for move in moved.get((path, slot.pointer), ()):
+                if stands_in(slot.value.reveal(), values[move.secret]):
+                    leftovers[path, slot.pointer] = Leftover(path, slot.pointer, move.line)
     for file in plan.files:
-        within = [values[move.secret] for move in plan.moves if move.path == file.path]
+        within = list(by_path.get(file.path, {}).values())
         for edit in file.edits:
             text = render.to_bytes(edit.replacement)
             if any(stands_in(text, value) for value in within):
                 leftovers[file.path, f"bytes {edit.start}"] = Leftover(file.path, f"bytes {edit.start}", 0)
+    every = Traces.of(values)
     for companion in plan.companions:
-        if any(stands_in(render.to_bytes(companion.content), value) for value in values.values()):
+        if every.within(render.to_bytes(companion.content)):
             leftovers[companion.path, ""] = Leftover(companion.path, "", 0)
     known = {*values, *(covered for move in plan.moves for covered in move.covers)}
     elsewhere: list[Leftover] = []
@@ -119,4 +125,10 @@ def _search(
             leftovers[place.path, place.pointer] = here
         else:
             elsewhere.append(here)
+    listed = {(item.path, item.line) for item in (*elsewhere, *leftovers.values())}
+    strong = {secret.id: values[secret.id] for secret in plan.secrets if secret.strength == "strong"}
+    seen = Traces.of(strong)
+    for path, data in now.claimed.items():
+        lines = sorted({line for each in seen.lines(data).values() for line in each})
+        elsewhere += [Leftover(path, "", line) for line in lines if (path, line) not in listed]
     return len(plan.moves), tuple(leftovers.values()), tuple(elsewhere)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from urllib.parse import quote
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,12 +26,18 @@ def test_finds_what_a_search_for_each_form_finds(
     assert list(Traces(forms).within(text)) == expected
 
 
-@given(st.lists(st.binary(min_size=8, max_size=20), min_size=1, max_size=5), st.binary(max_size=20))
+@given(st.lists(st.text("aK9/ü", min_size=8).map(str.encode), min_size=1, max_size=5), st.binary(max_size=20))
 def test_what_is_blotted_out_is_gone(values: list[bytes], around: bytes) -> None:
     known = {str(at): Plaintext(value) for at, value in enumerate(values)}
     text = around + around.join(values) + around
-    left = Traces.of(known).blot(text, b"\0")
+    left = Traces.of(known).blot(text, b"***")
     assert not any(form in left for value in known.values() for form in traces(value))
+
+
+def test_names_the_line_of_every_spelling() -> None:
+    value = b"Zt81mwQx/55Lk+77"
+    text = b"\n".join((b"a: " + value, b"", b"b: " + base64.b64encode(value), b"", quote(value, safe="").encode()))
+    assert Traces.of({"a": Plaintext(value), "b": Plaintext(b"another one")}).lines(text) == {"a": [1, 3, 5]}
 
 
 def test_shows_nothing_of_its_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -237,3 +238,36 @@ def test_a_plan_of_another_key_is_refused(shop: Path, tmp_path: Path, monkeypatc
         with pytest.raises(UsageError, match="another key"):
             api.apply(plan, vault)
         assert vault.names() == ()
+
+
+TWICE = """\
+services:
+  a:
+    image: alpine
+    labels:
+      note: "{value}"
+    environment:
+      # was {value} until June
+      DB_PASSWORD: {value}
+      DATABASE_URL: postgres://app:{value}@db/app?again={value}
+"""
+
+
+def test_what_stands_elsewhere_is_said_by_plan_and_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value twice in one text moves with all of the text. What no platform reads stays, and is listed."""
+    monkeypatch.setenv("SECRETSCAN_STATE_DIR", str(tmp_path / "state"))
+    value = "Kq" + secrets.token_hex(10)
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "compose.yaml").write_text(TWICE.format(value=value))
+    with vault_of() as (_, vault, url):
+        draft = api.plan([str(root)], url, vault)
+        assert [left.line for left in draft.plan.left] == [5, 7]
+        assert value not in draft.plan.to_text()
+        assert not any(value in diff.text for diff in draft.diffs)
+        done = api.apply(draft.plan, vault)
+        assert done.proof.holds
+        assert {(rest.path, rest.line) for rest in done.proof.elsewhere} == {("compose.yaml", 5), ("compose.yaml", 7)}
+        assert (root / "compose.yaml").read_text().count(value) == 2
+        assert not api.undo(root, done.run, vault).kept
+    assert (root / "compose.yaml").read_text() == TWICE.format(value=value)
