@@ -7,6 +7,7 @@ Exit status: 0 clean or done; 1 leaks; 2 wrong usage or configuration; 3 incompl
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -92,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     _no_core_dump()
+    _open_streams()
     try:
         args = _parser(words).parse_args(words)
     except SystemExit as asked:
@@ -122,8 +124,11 @@ def _guarded(args: argparse.Namespace) -> int:
         speaker.warn("stopped at once; a run that was under way can be resumed")
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone. Nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has gone
+        return 3
+    except OSError as error:
+        _drop_output()
+        speaker.error(_refused(error))
         return 3
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback would print what the exception quotes
         speaker.error(_internal(error))
@@ -149,6 +154,37 @@ def _internal(error: Exception) -> SecretscanError:
         why="in " + " > ".join(stack[-8:]),
         next_step="this is a bug of secretscan: please report it with the line above, which holds no value",
     )
+
+
+def _refused(error: OSError) -> SecretscanError:
+    """What the system did not let us do, and no step of ours expected: mostly a full disk behind standard output."""
+    from secretscan.errors import SecretscanError
+
+    return SecretscanError(
+        "cannot be read or written",
+        where=os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "standard output",
+        why=error.strerror or type(error).__name__,
+        next_step="make room or mend the permissions, then give the same command again",
+    )
+
+
+def _open_streams() -> None:
+    """A stream that was closed by whoever started us is nobody's, but must not change what happens; and text that its
+    character set cannot hold is written as escapes."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What is still to be written to standard output goes nowhere, at exit either."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _no_core_dump() -> None:

@@ -99,21 +99,23 @@ def connected(args: argparse.Namespace, url: str, speaker: Speaker, cancellation
 
 @contextmanager
 def cancellable(speaker: Speaker) -> Iterator[Cancellation]:
-    """The first interrupt stops between two steps, the second at once."""
+    """The first interrupt, or request to end, stops between two steps; the second one at once."""
     from secretscan.events import Cancellation
 
     cancellation = Cancellation()
 
     def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for asked in before:
+            signal.signal(asked, signal.default_int_handler)
         cancellation.cancel()
         speaker.warn("stopping after this step; once more to stop at once")
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {asked: signal.signal(asked, stop) for asked in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield cancellation
     finally:
-        signal.signal(signal.SIGINT, before)
+        for asked, handler in before.items():
+            signal.signal(asked, handler)
 
 
 def folder(text: str) -> Path:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from secretscan.cli.options import cancellable
+from secretscan.cli.stderr import Speaker
+from secretscan.errors import Cancelled, ConfigurationError
+from secretscan.inventory.ids import load_ids
 
 Done = subprocess.CompletedProcess[str]
 
@@ -182,3 +188,79 @@ def test_a_file_name_that_is_not_utf_8_is_no_hindrance(tmp_path: Path) -> None:
     done = secretscan(tmp_path, "plan", "a", "--vault", "https://shop.vault.azure.net", "--offline")
     assert done.returncode == 1
     assert "name is not UTF-8" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_change_no_outcome(closed: str, tmp_path: Path) -> None:
+    for folder, status in (("a", 1), ("empty", 0)):
+        (tmp_path / folder).mkdir()
+        if status:
+            (tmp_path / folder / ".env").write_text("DB_PASSWORD=Zt81mwQx55Lk\n")
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'"$0" -m secretscan scan {folder} {closed}', sys.executable],
+            cwd=tmp_path,
+            env={**os.environ, "SECRETSCAN_STATE_DIR": str(tmp_path / "state")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status
+        assert "internal error" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_behind_standard_output_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DB_PASSWORD=Zt81mwQx55Lk\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "secretscan", "scan"],
+            cwd=tmp_path,
+            env={**os.environ, "SECRETSCAN_STATE_DIR": str(tmp_path / "state")},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "internal error" not in done.stderr
+    assert "standard output" in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("".join(f"P{n}_PASSWORD=Zt81mwQx55Lk{n:03}\n" for n in range(900)))
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -m secretscan scan | head -n 1', sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "SECRETSCAN_STATE_DIR": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == ".env\n"
+    assert "rror" not in done.stderr
+
+
+def test_without_a_home_the_key_goes_nowhere_near_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without an entry has `~` for a home folder, which is a folder of that name in the current one."""
+    monkeypatch.delenv("SECRETSCAN_STATE_DIR", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "~")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        load_ids()
+    assert "SECRETSCAN_STATE_DIR" in caught.value.next_step
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_between_two_steps(asked: signal.Signals) -> None:
+    before = signal.getsignal(asked)
+    with cancellable(Speaker(quiet=True)) as cancellation:
+        os.kill(os.getpid(), asked)
+        with pytest.raises(Cancelled):
+            cancellation.check()
+    assert signal.getsignal(asked) == before
