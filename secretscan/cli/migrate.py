@@ -53,11 +53,13 @@ def _confirmed(count: int, url: str) -> bool:
     from secretscan.errors import UsageError
 
     try:
-        terminal = open("/dev/tty", "r+", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
+        # Two handles: a terminal cannot be sought in, which one handle for both ways would need.
+        answers, questions = open("/dev/tty", encoding="utf-8"), open("/dev/tty", "w", encoding="utf-8")  # noqa: PTH123, SIM115
     except OSError:
         raise UsageError(
             "there is no terminal to ask at", next_step="look at the plan with 'secretscan plan', then add --yes"
         ) from None
-    with terminal:
-        terminal.write(f"move {count} place{'s' * (count != 1)} into {url}? [y/N] ")
-        return terminal.readline().strip().lower() in ("y", "yes")
+    with answers, questions:
+        questions.write(f"move {count} place{'s' * (count != 1)} into {url}? [y/N] ")
+        questions.flush()
+        return answers.readline().strip().lower() in ("y", "yes")

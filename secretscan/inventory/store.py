@@ -31,6 +31,7 @@ in the vault and nowhere in plain; `gone`: in no scanned file any more, and not 
 OccurrenceState = Literal["present", "migrated", "gone"]
 
 _SCHEMA = 1
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE secret (
@@ -163,6 +164,13 @@ class Inventory:
         try:
             yield
         except (sqlite3.Error, ValueError, TypeError) as error:
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _PASSING:
+                raise InventoryBroken(
+                    "the inventory cannot be used now",
+                    where=str(self.path),
+                    why=str(error),
+                    next_step="let the other process end, or make room, then give the same command again",
+                ) from None
             raise self._broken(str(error) if isinstance(error, sqlite3.Error) else "it is damaged") from None
 
     @contextmanager
@@ -259,14 +267,14 @@ class Inventory:
                 (vault_url, name, version, secret),
             )
 
-    def whole(self, secret: str, path: str, pointer: str, line: int, platform: str, key: str) -> None:
-        """A place where a whole text moves, as a secret of its own that no scan lists."""
+    def place(self, secret: str, path: str, pointer: str, line: int, platform: str, key: str) -> None:
+        """A place that a run moves: no scan need have come before, and none lists a whole text around a password."""
         now = time.time()
         with self.changes():
             self._db.execute(
                 "INSERT INTO occurrence (secret, source, path, pointer, ordinal, rule, platform, key, encoding, line,"
                 " column, state, reason, first_seen, last_seen)"
-                " VALUES (?, 'tree', ?, ?, 0, 'whole-text', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
+                " VALUES (?, 'tree', ?, ?, 0, 'plan', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
                 " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, state = 'present'",
                 (secret, _text(path), _text(pointer), platform, _text(key), line, now, now),
             )

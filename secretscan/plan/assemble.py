@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rewriters import Companion, Edit, Plaintext, Reference, Variable, fetch, splice
 from rewriters._undo import hole
 from secretscan.errors import SecretscanError, printable
-from secretscan.model import Finding
+from secretscan.model import Finding, Unscanned
 from secretscan.plan.candidates import Candidate
 from secretscan.plan.diff import FileDiff, masked_diff
 from secretscan.plan.document import FORMAT, Left, Move, Origin, Plan, PlannedCompanion, PlannedFile, PlannedSecret
@@ -24,10 +24,12 @@ __all__ = ["Draft", "assemble"]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan, and the preview of its edits in which every value is masked."""
+    """A plan, and the preview of its edits in which every value is masked. `unscanned` is what could not be read: the
+    plan says nothing of it."""
 
     plan: Plan
     diffs: tuple[FileDiff, ...]
+    unscanned: tuple[Unscanned, ...] = ()
 
 
 def _companions(work: Work, known: Traces) -> list[PlannedCompanion]:
@@ -134,7 +136,7 @@ def assemble(work: Work, root: str) -> Draft:
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
     )
-    return Draft(plan.sealed(work.ids), tuple(diffs))
+    return Draft(plan.sealed(work.ids), tuple(diffs), work.survey.unscanned)
 
 
 def _grouped(items: Iterable[Candidate]) -> dict[str, list[Candidate]]:

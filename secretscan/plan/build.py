@@ -23,7 +23,7 @@ from rewriters import (
 )
 from secretscan.detect.survey import Survey
 from secretscan.errors import SecretscanError
-from secretscan.events import Cancellation, Listener, Noted, Progress
+from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan.assemble import Draft, assemble
 from secretscan.plan.candidates import Candidate, candidates, carried, widened
@@ -78,8 +78,6 @@ def build(
     listener(Progress("plan", 2, 3, "check"))
     draft = assemble(work, root)
     listener(Progress("plan", 3, 3))
-    for note in draft.plan.notes:
-        listener(Noted("plan", note))
     return draft
 
 

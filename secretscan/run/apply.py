@@ -37,15 +37,18 @@ RUN_TAG = "secretscan-run"
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a run did. `resumed` says that an earlier process had begun it."""
+    """What a run did. `resumed` says that an earlier process had begun it; `changed`, that this one had anything left
+    to do."""
 
     run: str
+    root: str
     stored: int
     adopted: int
     rewritten: tuple[str, ...]
     created: tuple[str, ...]
     proof: Proof
     resumed: bool
+    changed: bool
 
 
 def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
@@ -58,11 +61,12 @@ def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancel
         with Inventory(run.root, ids.fingerprint()):
             pass  # one that cannot be used is said before anything is done
         _check_files(run, ids, listener)
-        resumed = bool(journal.entries)
+        resumed, known = bool(journal.entries), len(journal.entries)
         if not resumed:
             journal.append(Entry("begin"))
         versions = _store(run, vault, ids, journal, listener, cancellation)
         rewritten, created = _rewrite(run, ids, journal, listener, cancellation)
+        changed = len(journal.entries) > known
         proof = prove_run(run, versions, vault, ids, listener)
         if proof.holds and journal.last("proved") is None:
             journal.append(Entry("proved"))
@@ -75,7 +79,9 @@ def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancel
         if proof.holds and journal.last("done") is None:
             journal.append(Entry("done"))
         made = [secret for secret in run.plan.secrets if (entry := journal.last("stored", secret.id)) and entry.made]
-        return Applied(run.id, len(made), len(run.plan.secrets) - len(made), rewritten, created, proof, resumed)
+        adopted = len(run.plan.secrets) - len(made)
+        root = str(run.root)
+        return Applied(run.id, root, len(made), adopted, rewritten, created, proof, resumed, changed)
 
 
 def _check_files(run: RunFolder, ids: Ids, listener: Listener) -> None:
@@ -225,7 +231,7 @@ def _record(run: RunFolder, versions: dict[str, str], ids: Ids) -> None:
                 here = moves.get(secret.id, [])
                 for covered in {part for move in here for part in move.covers} - own:
                     inventory.covered(covered, plan.vault_url, secret.name, versions[secret.id])
-                for move in here:
-                    inventory.whole(secret.id, move.path, move.pointer, move.line, move.platform, move.key)
+        for move in plan.moves:
+            inventory.place(move.secret, move.path, move.pointer, move.line, move.platform, move.key)
         for path, each in pointers.items():
             inventory.mark(path, each, "migrated")
