@@ -44,10 +44,13 @@ def read_plain(path: Path, most: int) -> bytes:
     """The bytes of a plain file that is not reached through a link. Raises `OSError`, also for anything else than a
     plain file and for one of more than `most` bytes."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as file:
+    try:
         info = os.fstat(handle)
         if not stat.S_ISREG(info.st_mode):
             raise OSError(0, "it is not a plain file")
         if info.st_size > most:
             raise OSError(0, "it is too large")
-        return file.read(most)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(handle)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from secretscan.errors import ChangedSince, UsageError
+from secretscan.inventory.folder import read_plain
 
 __all__ = ["check_writable", "create", "inside", "read", "remove", "replace", "sweep", "sync_folder"]
 
@@ -37,23 +38,12 @@ def read(root: Path, path: str) -> bytes | None:
     """The bytes of a regular file, or `None` when nothing is there. Raises `ChangedSince` for anything else."""
     place = inside(root, path)
     try:
-        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_plain(place, MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ChangedSince(
-            "cannot read a file of the plan", where=path, why=error.strerror or "", next_step=_NEXT
-        ) from None
-    with os.fdopen(handle, "rb") as file:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_BYTES:
-            raise ChangedSince("a file of the plan is no longer a plain file", where=path, next_step=_NEXT)
-        try:
-            return file.read(MAX_BYTES)
-        except OSError as error:
-            raise ChangedSince(
-                "cannot read a file of the plan", where=path, why=error.strerror or "", next_step=_NEXT
-            ) from None
+        why = error.strerror or type(error).__name__
+        raise ChangedSince("cannot read a file of the plan", where=path, why=why, next_step=_NEXT) from None
 
 
 def replace(root: Path, path: str, data: bytes, expected: Callable[[bytes], bool]) -> None:

@@ -113,3 +113,21 @@ def test_a_key_that_others_can_read_or_is_damaged_is_refused(tmp_path: Path) -> 
     key.write_text("zz")
     with pytest.raises(ConfigurationError, match="damaged"):
         load_ids(str(tmp_path))
+
+
+def test_one_that_another_process_holds_is_not_called_broken(tmp_path: Path) -> None:
+    with Inventory(tmp_path, "f") as first, Inventory(tmp_path, "f") as second:
+        second._db.execute("PRAGMA busy_timeout = 1")
+        with first.changes(), pytest.raises(InventoryBroken, match="now") as caught:
+            second.mark("a", ["b"], "gone")
+    assert "other process" in caught.value.next_step
+
+
+def test_several_changes_are_kept_together_or_not_at_all(tmp_path: Path) -> None:
+    with Inventory(tmp_path, "f") as store:
+        with pytest.raises(KeyboardInterrupt), store.changes():
+            store.stored("a", "password", "strong", "u", "n", "v")
+            raise KeyboardInterrupt
+        assert store.secrets() == ()
+        store.stored("a", "password", "strong", "u", "n", "v")
+        assert [row.name for row in store.secrets()] == ["n"]

@@ -242,3 +242,99 @@ def test_a_closed_folder_for_a_companion_is_a_message(tmp_path: Path) -> None:
         files.create(tmp_path, "new/made", b"ours", executable=False, was=None)
     with pytest.raises(ChangedSince):
         files.remove(tmp_path, "new/made", b"ours")
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("moved.yaml"))
+    path.symlink_to("moved.yaml")
+
+
+def linked_folder(path: Path) -> None:
+    outside = path.parents[2] / "outside"
+    path.parent.rename(outside)
+    path.parent.symlink_to(outside)
+
+
+def folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("swap", [pipe, link, linked_folder, folder_instead, Path.unlink])
+@pytest.mark.parametrize("moment", ["before", "stored", "rewritten"])
+def test_a_file_that_became_something_else_is_left_alone(
+    moment: str, swap: Callable[[Path], None], shop: Path, local: Any
+) -> None:
+    """Also between two steps: what stands there now is neither read for long nor written through."""
+    before = contents(shop)
+    plan = planned(shop, local)
+    swapped = False
+
+    def hear(event: Event) -> None:
+        nonlocal swapped
+        if not swapped and isinstance(event, StepDone) and event.what == moment:
+            swapped = True
+            swap(shop / "k8s" / "database.yaml")
+
+    if moment == "before":
+        swap(shop / "k8s" / "database.yaml")
+    with pytest.raises(SecretscanError) as caught:
+        api.apply(plan, local.vault, listener=hear)
+    assert "k8s" in str(caught.value)
+    assert caught.value.next_step
+    for path in ("k8s/moved.yaml", "../outside/database.yaml"):
+        if (shop / path).exists():
+            assert (shop / path).read_bytes() == before["k8s/database.yaml"]
+    if moment == "before":
+        assert local.vault.names() == ()
+
+
+def test_an_undo_that_is_killed_leaves_a_draft_that_the_next_one_sweeps(shop: Path, local: Any) -> None:
+    before = contents(shop)
+    done = api.apply(planned(shop, local), local.vault)
+    draft = shop / ".compose.yaml.0123abcd.secretscan"
+    draft.write_bytes(before["compose.yaml"])
+    assert not api.undo(shop, done.run, local.vault).kept
+    assert contents(shop) == before
+
+
+def test_undo_twice_and_apply_again(shop: Path, local: Any) -> None:
+    before = contents(shop)
+    plan = planned(shop, local)
+    first = api.apply(plan, local.vault)
+    after = contents(shop)
+    for _ in range(2):
+        assert not api.undo(shop, first.run, local.vault).kept
+        assert contents(shop) == before
+    second = api.apply(plan, local.vault)
+    assert second.run != first.run
+    assert second.proof.holds
+    assert contents(shop) == after
+    assert second.stored == 0
+    # The first run has nothing left to take back: what is there now is the second's.
+    assert {run.state for run in api.status(shop).runs} == {"undone", "done"}
+    assert not api.undo(shop, second.run, local.vault).kept
+    assert contents(shop) == before
+
+
+def test_undo_of_a_run_that_is_not_finished(shop: Path, local: Any) -> None:
+    before = contents(shop)
+    cancellation = Cancellation()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone) and event.what == "rewritten":
+            cancellation.cancel()
+
+    with pytest.raises(SecretscanError):
+        api.apply(planned(shop, local), local.vault, listener=stop, cancellation=cancellation)
+    (run,) = api.status(shop).runs
+    undone = api.undo(shop, run.id, local.vault, delete_from_vault=True)
+    assert not undone.kept
+    assert contents(shop) == before
+    assert local.vault.names() == ()
+    assert api.status(shop).runs[0].state == "undone"
