@@ -18,7 +18,7 @@ from rewriters._dotenv_read import claims as dotenv_claims
 from rewriters._dotenv_read import statements
 from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
 
-__all__ = ["EnvFile", "Variables", "claims", "env_files", "folder_of", "inside", "used_by"]
+__all__ = ["EnvFile", "Variables", "build_arguments", "claims", "env_files", "folder_of", "inside", "used_by"]
 
 _FILE = re.compile(r"(?:docker-)?compose(?:[._-][^/]*)?\.ya?ml\Z", re.IGNORECASE)
 _SERVICES = re.compile(
@@ -107,6 +107,34 @@ def env_files(path: str, data: bytes) -> tuple[EnvFile, ...]:
                 elif (place := inside(folder_of(path), text.decode("utf-8", "replace"))) is not None:
                     found[EnvFile(place, raw)] = None
     return tuple(found)
+
+
+def build_arguments(files: Files) -> dict[str, dict[str, str]]:
+    """For each Dockerfile the build arguments that Compose files pass to it, with the file that does."""
+    found: dict[str, dict[str, str]] = {}
+    for path, data in sorted(files.items()):
+        if not claims(path, data[:4096]) or b"args" not in data:
+            continue
+        with suppress(Unreadable):
+            for node in _nodes(data):
+                for key, value in node.pairs if isinstance(node, Map) else ():
+                    build = follow(value)
+                    if isinstance(key, Scalar) and key.text == "build" and isinstance(build, Map):
+                        place, names = _built(folder_of(path), build)
+                        found.setdefault(place, {}).update(dict.fromkeys(names, path))
+    return found
+
+
+def _built(folder: str, build: Map) -> tuple[str, set[str]]:
+    """The Dockerfile of a `build:`, and the names of its arguments."""
+    entries = {name: value for name, (_, value) in build.entries().items()}
+    context, file, args = (entries.get(name) for name in ("context", "dockerfile", "args"))
+    place = inside(folder, context.text if isinstance(context, Scalar) else ".")
+    place = inside(place or "", file.text if isinstance(file, Scalar) else "Dockerfile")
+    if isinstance(args, Map):
+        return place or "", set(args.entries())
+    items = map(follow, args.items) if isinstance(args, Seq) else ()
+    return place or "", {item.text.partition("=")[0] for item in items if isinstance(item, Scalar)}
 
 
 def used_by(data: bytes) -> set[str]:

@@ -53,6 +53,7 @@ class FileRewrite:
     _quoted: dict[int, Scalar] = field(default_factory=dict)
     _taken: list[Span] = field(default_factory=list)
     _set: set[tuple[str, str, Reference]] = field(default_factory=set)
+    _moved: dict[int, Reference] = field(default_factory=dict)
     _secrets: dict[str, str] = field(default_factory=dict)
     _long: dict[int, tuple[Scalar, list[str], Scalar]] = field(default_factory=dict)
 
@@ -150,6 +151,8 @@ class FileRewrite:
         reference = required(name, self.variables.script(self.folder))
         self._taken.append(span)
         self._put(scalar, flow, span, reference)
+        if item.part is None:
+            self._moved[slot.span.start] = item.reference
         if entry is not None and item.part is None:
             self._set.add((entry.service, entry.key, item.reference))
         return None
@@ -288,9 +291,12 @@ class FileRewrite:
                 continue
             current = self._current(body, need.name)
             if current is not None:
-                used = list(substitutions(current.encode()))
-                whole = len(used) == 1 and len(used[0].span) == len(current.encode())
+                text, at = current
+                used = list(substitutions(text.encode()))
+                whole = len(used) == 1 and len(used[0].span) == len(text.encode())
                 if whole and known.get(used[0].name) == need.reference:
+                    continue
+                if self._moved.get(at) == need.reference:
                     continue
                 return False
             if not layout.can_grow(body, "environment", (Map, Seq)):
@@ -312,16 +318,20 @@ class FileRewrite:
         return True
 
     @staticmethod
-    def _current(body: Map, name: str) -> str | None:
-        """The service's own value of a variable, an empty text for one that is handed through."""
+    def _current(body: Map, name: str) -> tuple[str, int] | None:
+        """The value that a service's file gives a variable, its own or merged, and where that begins; an empty text
+        for one that is handed through."""
         environment = body.entries().get("environment", (None, None))[1]
         if isinstance(environment, Map):
             value = environment.get(name)
-            return None if value is None else value.text if isinstance(value, Scalar) else ""
+            if isinstance(value, Scalar):
+                return value.text, value.span.start
+            return None if value is None else ("", -1)
         if isinstance(environment, Seq):
             for item in map(follow, environment.items):
-                if isinstance(item, Scalar) and item.text.partition("=")[0] == name:
-                    return item.text.partition("=")[2]
+                key, _, text = item.text.partition("=") if isinstance(item, Scalar) else ("", "", "")
+                if key == name:
+                    return text, item.span.start + len(key.encode()) + 1
         return None
 
     def _build_secret(self, need: Requirement, builders: dict[str, Map]) -> bool:

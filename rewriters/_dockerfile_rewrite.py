@@ -6,7 +6,7 @@ Source: Dockerfile reference, ENV, ARG, RUN, CMD; Docker documentation, "Build s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
@@ -22,23 +22,12 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
+from rewriters._compose_project import build_arguments
 from rewriters._dockerfile_cut import cut
 from rewriters._dockerfile_flow import Definition, Stage, Step, names_in, scope
+from rewriters._dockerfile_instead import ALTERNATIVES, ELSEWHERE, INSTEAD, WINDOWS
 from rewriters._dockerfile_mount import No, frontend, host_variable, insertion, mounts
-from rewriters._dockerfile_places import (
-    BUILD,
-    COPIED,
-    EXEC,
-    FOREIGN,
-    LABEL,
-    ONBUILD,
-    QUOTED,
-    RUN_TIME,
-    UNKNOWN,
-    URL,
-    Place,
-    places,
-)
+from rewriters._dockerfile_places import BUILD, RUN_TIME, Place, places
 from rewriters._dockerfile_read import Pair
 from rewriters._dockerfile_replace import replaced, substitutes
 from rewriters._encode import encode
@@ -60,11 +49,12 @@ def _rewrite(request: Request) -> Rewrite:
     for item in request.assignments:
         by_path.setdefault(item.slot.path, []).append(item)
     parts: list[_File] = []
+    passed = build_arguments(request.files)
     for path, items in by_path.items():
         data = request.files.get(path)
         if data is None or not claims(path, data[:4096]):
             raise ValueError(f"{path} is assigned, and not among the Dockerfiles")
-        part = _File(path, data)
+        part = _File(path, data, passed.get(path, {}))
         part.work(items)
         parts.append(part)
     return Rewrite(
@@ -92,8 +82,8 @@ class _Removal:
 class _File:
     """One Dockerfile and what becomes of it."""
 
-    def __init__(self, path: str, data: bytes) -> None:
-        self.path, self.data = path, data
+    def __init__(self, path: str, data: bytes, passed: Mapping[str, str]) -> None:
+        self.path, self.data, self.passed = path, data, passed
         try:
             self.flow, found = places(path, data)
         except Unreadable as error:
@@ -186,6 +176,11 @@ class _File:
                 raise No(
                     f"line {line} sets it to the same value, and stays", "delete one of the two", self.pointers(other)
                 )
+        if definition.kind == "ARG" and definition.name in self.passed:
+            raise No(
+                f"{self.passed[definition.name]} passes the build argument {definition.name}, which wins over this",
+                "take the argument out there, then run this again; or delete the text here",
+            )
         removal = _Removal(item, definition)
         for step, pair in definition.requests:
             removal.pairs.append((step, pair))
@@ -213,7 +208,7 @@ class _File:
                         keyword = "ONBUILD"
                     raise No(
                         f"{keyword} in line {use.step.instruction.line} uses it, and the builder takes no secret there",
-                        _INSTEAD.get(keyword, f"do what {keyword} does in a RUN, or leave the value out of it"),
+                        INSTEAD.get(keyword, f"do what {keyword} does in a RUN, or leave the value out of it"),
                     )
                 elif use.pair is not None:
                     user = self.user(use.step, use.pair)
@@ -262,7 +257,7 @@ class _File:
                 "move those, or write the text out so that it can move as a whole",
             )
         if not definition.runs and self.flow.file.escape != b"\\":
-            raise No(*_WINDOWS)
+            raise No(*WINDOWS)
 
     def placed(self, step: Step) -> None:
         """Raises `No` for what stands before the first FROM, where BuildKit takes nothing but ARG."""
@@ -287,7 +282,7 @@ class _File:
 
     def mountable(self, step: Step) -> None:
         if not step.posix and self.flow.file.escape != b"\\":
-            raise No(*_WINDOWS)
+            raise No(*WINDOWS)
         frontend(self.flow.file)
 
     def remove(self, removal: _Removal) -> None:
@@ -325,12 +320,12 @@ class _File:
     def possible(self, item: Assignment, place: Place) -> None:
         """Raises `No` for a place that takes no variable."""
         if not place.slot.targets:
-            raise No(place.slot.reason, _ALTERNATIVES.get(place.slot.reason, _ELSEWHERE))
+            raise No(place.slot.reason, ALTERNATIVES.get(place.slot.reason, ELSEWHERE))
         self.placed(place.step)
         if place.shell is not None and place.shell.left_open:
             raise No("a quote in the command is left open", "close it, then run this again")
         if place.text is None:
-            raise No("nothing puts a variable's value there", _ELSEWHERE)
+            raise No("nothing puts a variable's value there", ELSEWHERE)
         if place.word is None and item.part is None:
             raise No("the whole command cannot be one secret", "name the part of the command that is the credential")
         if place.step.instruction.keyword == "RUN":
@@ -433,25 +428,3 @@ class _File:
             f"Build {self.path} with BuildKit and its secrets: "
             f"docker build {options} -f {self.path} {self.folder or '.'}"
         )
-
-
-_WINDOWS = (
-    "secret mounts are for builds of Linux images, and this file is written for a Windows one",
-    "download what needs the credential before the build, and copy it in",
-)
-_ELSEWHERE = "have the program read the value from a variable that the deployment sets"
-_SHELL_FORM = 'use the shell form, or ["sh", "-c", "..."] with the variable in double quotes, then run this again'
-_ALTERNATIVES = {
-    LABEL: "leave the value out of the label",
-    ONBUILD: "put the instruction into the Dockerfiles that build on this image, then run this again",
-    URL: "download it in a RUN with a secret mount",
-    COPIED: "have the deployment mount the file or set the variable while the container runs",
-    EXEC: _SHELL_FORM,
-    FOREIGN: "read the value from the environment by hand, and pass it with a secret mount",
-    QUOTED: "leave out the quotes around the here-document's name, then run this again",
-    UNKNOWN: "have the program read the value from its environment, and pass it with a secret mount",
-}
-_INSTEAD = {
-    "FROM": "leave it out of the image's name, and sign in to the registry where the image is built",
-    "ONBUILD": _ALTERNATIVES[ONBUILD],
-}

@@ -266,10 +266,14 @@ def _command(text: bytes, command: Command, following: Command | None) -> Iterat
         elif _URL.match(text[slice(*_unquoted(text, *word)[:2])]):
             yield Word("", *word, command)
     yield from _settings(text, first, program, command)
-    if following is not None and _program(text, following.words)[1] == "chpasswd" and program in ("echo", "printf"):
+    if following is None or program not in ("echo", "printf") or len(words) <= first + 1:
+        return
+    if any(text[slice(*word)] == b"--password-stdin" for word in following.words):
+        yield Word("password", *words[-1], command)
+    elif _program(text, following.words)[1] == "chpasswd":
         start, end, quote = _unquoted(text, *words[-1])
         user = _USER.match(text, start, end)
-        if user and len(words) > first + 1:
+        if user:
             yield Word("password", user.end(), end, command, quote)
 
 

@@ -15,8 +15,10 @@ from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Requ
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_documents import added, is_patch
+from rewriters._k8s_kustomize import Kustomizations
+from rewriters._k8s_literal import delivered_as_is, entry, env_value, variable
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
-from rewriters._k8s_text import Style, Tree, block, column, flow, insertion, stops, style_of, written_simply
+from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, pods, uses
 from rewriters._k8s_vault import CSI, Entry, Unfit, Vaults, same_namespace
 from rewriters._unsplit import unsplit
@@ -67,6 +69,7 @@ class _Rewriting:
             (path, site.slot.pointer): site for path, manifest in self.manifests.items() for site in manifest.sites
         }
         self.vaults = Vaults(self.manifests.values(), request.settings)
+        self.kustomizations = Kustomizations.of(request.files)
         self.changes: list[_Change] = []
         self.refusals: list[Refusal] = []
         self.whole: dict[tuple[int, Reference], Site] = {}
@@ -126,6 +129,12 @@ class _Rewriting:
         change = _Change()
         if text_at(thing.root, "metadata", "name").split() != [thing.name]:
             raise Unfit("the Secret has no fixed name", "give it one below metadata, then plan again")
+        patching = self.kustomizations.patching(thing, self.objects)
+        if patching:
+            raise Unfit(
+                f"{patching} patches this Secret, and a patch does not find an object of another kind",
+                "write the Secret out in full where it is used, without a patch, then plan again",
+            )
         if self.vaults.opened_with(thing):
             raise Unfit(
                 "the way to the vault is itself opened with this Secret",
@@ -226,13 +235,13 @@ class _Rewriting:
                 self._refuse(job.assignment, problem)
                 continue
             accepted.append(job)
-            entry = _entry(job.assignment.reference)
-            entries[entry.key] = entry
+            made = entry(job.assignment.reference)
+            entries[made.key] = made
         containers = {id(job.site.container): job.site.container for job in accepted}
         try:
             for where, container in containers.items():
                 if container is not None and where in extra:
-                    items: list[Tree] = [_variable(var, name, ref) for ref, var in extra[where].items()]
+                    items: list[Tree] = [variable(var, name, ref) for ref, var in extra[where].items()]
                     self._insert(change, manifest, container, "env", items, style)
             if accepted and self.vaults.target == CSI:
                 spec = self.vaults.class_spec(name, list(entries.values()), "", {})
@@ -257,13 +266,13 @@ class _Rewriting:
         raw = manifest.data[slot.span.start : slot.span.end]
         if part is None and "$(" in site.scalar.text.replace("$$", ""):
             raise Unfit("the text refers to other variables", "move only the part of it that is secret")
-        if part is None and not _delivered_as_is(site):
+        if part is None and not delivered_as_is(site):
             raise Unfit("the kubelet hands over another text than stands here ($$ is $)", "double each $ in the text")
         if part is None and site.form == "env" and site.pair:
             owner = site.owner
             assert isinstance(owner, Map)  # noqa: S101 - the owner of an env value is its entry
             self.whole[id(site.container), reference] = site
-            return _env_value(manifest, site, owner, name, reference, style)
+            return env_value(manifest, site, owner, name, reference, style)
         span = slot.span
         if part is not None:
             found = _encode.locate(slot.encoding, raw, part)
@@ -343,6 +352,8 @@ class _Rewriting:
         keys = {job.site.slot.key: job.assignment.reference for job in jobs}
         name = self._free(thing)
         change = _Change()
+        if text_at(thing.root, "immutable") == "true":
+            raise Unfit("the ConfigMap is immutable, so no key can be taken out of it", "give it a new name first")
         entries = [Entry(key, reference) for key, reference in keys.items()]
         change.edits = config_edits(manifest, thing, {id(job.site.scalar) for job in jobs})
         change.edits += readers.switched(name, set(keys))
@@ -387,6 +398,9 @@ class _Rewriting:
             stores, said = self.vaults.companions()
             companions += stores
             notes.update(dict.fromkeys((*said, *self.vaults.operators())))
+        if companions and self.kustomizations.paths:
+            made_files = ", ".join(sorted(item.path for item in companions))
+            notes[f"a kustomization applies only what it lists: list {made_files} there, or apply it by itself"] = None
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
         return Rewrite(tuple(ordered), tuple(companions), tuple(self.refusals), notes=tuple(notes))
 
@@ -403,34 +417,6 @@ def _check_list(manifest: Manifest, owner: Map, key: str) -> None:
         raise Unfit(f"the list {key} comes from a merge", "write the list out in its place")
     if not insertion(manifest.path, manifest.data, owner, key, [{"name": ""}], Style()):
         raise Unfit(f"no text can be added to the list {key} here", "write the list in block style")
-
-
-def _entry(reference: Reference) -> Entry:
-    return Entry(reference.name + (f".{reference.version}" if reference.version else ""), reference)
-
-
-def _variable(variable: str, secret: str, reference: Reference) -> Tree:
-    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": _entry(reference).key}}}
-
-
-def _env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference: Reference, style: Style) -> Edit:
-    """`value: text` becomes `valueFrom` in the style of the entry."""
-    assert site.pair is not None  # noqa: S101 - asked by the caller
-    key, value = site.pair
-    if not written_simply(manifest.data, owner):
-        raise Unfit(*UNUSUAL)
-    tree: dict[str, Tree] = {"secretKeyRef": {"name": name, "key": _entry(reference).key}}
-    if owner.flow:
-        text = flow({"valueFrom": tree}, key.style == "double")[1:-1]
-        return Edit(manifest.path, Span(key.start, value.end), text.encode())
-    pad = column(manifest.data, key.start)
-    text = block({"valueFrom": tree}, pad, style).lstrip(" ")
-    return Edit(manifest.path, Span(key.start, stops(manifest.data, value)), text.encode())
-
-
-def _delivered_as_is(site: Site) -> bool:
-    text = site.scalar.text
-    return "$$" not in text or site.slot.encoding[-1] == "dollar"
 
 
 _ALTERNATIVES = {

@@ -1,0 +1,40 @@
+"""A literal of a container as a reference to a key of a Secret."""
+
+from __future__ import annotations
+
+from rewriters._api import Edit, Reference, Span
+from rewriters._k8s_data import UNUSUAL
+from rewriters._k8s_objects import Manifest, Site
+from rewriters._k8s_text import Style, Tree, block, column, flow, stops, written_simply
+from rewriters._k8s_vault import Entry, Unfit
+from rewriters._yaml import Map
+
+__all__ = ["delivered_as_is", "entry", "env_value", "variable"]
+
+
+def entry(reference: Reference) -> Entry:
+    return Entry(reference.name + (f".{reference.version}" if reference.version else ""), reference)
+
+
+def variable(variable: str, secret: str, reference: Reference) -> Tree:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": entry(reference).key}}}
+
+
+def env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference: Reference, style: Style) -> Edit:
+    """`value: text` becomes `valueFrom` in the style of the entry."""
+    assert site.pair is not None  # noqa: S101 - asked by the caller
+    key, value = site.pair
+    if not written_simply(manifest.data, owner):
+        raise Unfit(*UNUSUAL)
+    tree: dict[str, Tree] = {"secretKeyRef": {"name": name, "key": entry(reference).key}}
+    if owner.flow:
+        text = flow({"valueFrom": tree}, key.style == "double")[1:-1]
+        return Edit(manifest.path, Span(key.start, value.end), text.encode())
+    pad = column(manifest.data, key.start)
+    text = block({"valueFrom": tree}, pad, style).lstrip(" ")
+    return Edit(manifest.path, Span(key.start, stops(manifest.data, value)), text.encode())
+
+
+def delivered_as_is(site: Site) -> bool:
+    text = site.scalar.text
+    return "$$" not in text or site.slot.encoding[-1] == "dollar"
