@@ -244,9 +244,9 @@ def prove(
     found = find_run(root, run)
     versions = {entry.subject: entry.version for entry in found.entries() if entry.step == "stored"}
     if found.state() != "done":
-        raise UsageError(
-            f"this run is {found.state()}", where=found.id, next_step=f"secretscan apply --resume {found.id}"
-        )
+        undo = found.state().startswith("und")
+        step = f"secretscan undo {found.id}" if undo else f"secretscan apply --resume {found.id}"
+        raise UsageError(f"this run is {found.state()}", where=found.id, next_step=f"{step} --root {root}")
     return prove_run(found, versions, vault, check_plan(found.plan), listener, cancellation)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secretscan.cli.options import add_vault, cancellable, connected, folder, show_proof
+from secretscan.cli.options import add_vault, again, cancellable, connected, folder, many, show_proof
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 A run that was interrupted goes on where it stopped when the same command is given again, or with --resume.
+exit status: 0 done and the proof holds, 2 wrong usage or configuration, 3 not finished, or the proof does not hold
 
 examples:
   secretscan apply plan.json --auth cli
@@ -52,20 +54,25 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
             speaker.say(f"into {plan.vault_url}")
             with connected(args, plan.vault_url, speaker, cancellation) as vault:
                 done = api.apply(plan, vault, root=place, listener=speaker.hear, cancellation=cancellation)
-    return show_applied(done, speaker)
+    return show_applied(done, args, speaker)
 
 
-def show_applied(done: Applied, speaker: Speaker) -> int:
-    """What a run did, and its proof; the exit status."""
-    speaker.say(
-        f"run {done.run}: {done.stored} stored, {done.adopted} already in the vault,"
-        f" {len(done.rewritten)} files rewritten, {len(done.created)} made"
-    )
+def show_applied(done: Applied, args: argparse.Namespace, speaker: Speaker) -> int:
+    """What a run did, on standard output, and its proof; the exit status."""
+    if done.changed:
+        sys.stdout.write(
+            f"run {done.run}: {done.stored} stored, {done.adopted} already in the vault,"
+            f" {many(len(done.rewritten), 'file')} rewritten, {len(done.created)} made\n"
+        )
+    else:
+        sys.stdout.write(f"run {done.run}: was done already, nothing was left to do\n")
+    sys.stdout.flush()
     status = show_proof(done.proof, speaker)
     if status == 0:
-        speaker.say(
-            f"rotate the moved values: they were readable until now. to take the run back: secretscan undo {done.run}"
-        )
+        speaker.say("rotate the moved values: they were readable until now")
+        speaker.say(f"to take the run back: secretscan undo {done.run}{again(args, done.root)}")
+        if args.local:
+            speaker.warn("the embedded vault forgets everything when it ends: undo before that, or lose the values")
     return status
 
 

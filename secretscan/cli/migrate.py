@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from secretscan.cli.apply import show_applied
 from secretscan.cli.options import add_settings, add_targets, add_vault, cancellable, connected, show_draft
-from secretscan.cli.plan import draft
+from secretscan.cli.plan import draft, outcome
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
 
 EXAMPLES = """\
 Shows the plan and asks before anything changes; --yes answers for scripts. Without a terminal --yes is needed.
+exit status: 0 all that was found has moved, 1 the rest stays as it is, 2 wrong usage or configuration, 3 not done, the
+proof does not hold, or something could not be read
 
 examples:
   secretscan migrate deploy --vault https://NAME.vault.azure.net --auth cli
@@ -38,14 +40,14 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
         sys.stdout.flush()
         plan = made.plan
         if not plan.moves:
-            speaker.say("nothing can move" if plan.left else "nothing was found")
-            return 1 if plan.left else 0
+            speaker.say("nothing can move" if plan.left else "there is nothing to move")
+            return outcome(made)
         if not args.yes and not _confirmed(len(plan.moves), plan.vault_url):
             speaker.say("nothing was changed")
             return 3
         with connected(args, plan.vault_url, speaker, cancellation) as vault:
             done = api.apply(plan, vault, listener=speaker.hear, cancellation=cancellation)
-    return show_applied(done, speaker)
+    return show_applied(done, args, speaker) or outcome(made)
 
 
 def _confirmed(count: int, url: str) -> bool:

@@ -35,7 +35,7 @@ def add_vault(parser: argparse.ArgumentParser, *, url: bool = True) -> None:
     group = parser.add_argument_group("vault")
     if url:
         group.add_argument("--vault", metavar="URL", help="https://NAME.vault.azure.net")
-    group.add_argument("--auth", choices=AUTH, default="default", help="how to sign in to Azure (default: %(default)s)")
+    group.add_argument("--auth", choices=AUTH, help="how to sign in to Azure (default: default)")
     group.add_argument("--local", metavar="FILE", help="the descriptor of a running 'secretscan vault serve'")
 
 
@@ -70,24 +70,35 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def vault_url(args: argparse.Namespace) -> str:
-    """The vault that was named. Raises `UsageError` when none was."""
+    """The vault that was named, or that of the embedded vault. Raises `UsageError` when none was named."""
     from secretscan.errors import UsageError
 
     if args.vault:
         return str(args.vault).rstrip("/")
+    if args.local:
+        from secretscan.vault.auth import read_descriptor
+
+        return read_descriptor(Path(args.local)).url
     raise UsageError("no vault is named", next_step="add --vault https://NAME.vault.azure.net")
 
 
 @contextmanager
 def connected(args: argparse.Namespace, url: str, speaker: Speaker, cancellation: Cancellation) -> Iterator[Vault]:
     """The vault at `url`, signed in as the options say."""
+    from secretscan.errors import UsageError
     from secretscan.vault.auth import connect
 
-    descriptor = Path(args.local) if args.local else None
+    if args.local and args.auth:
+        raise UsageError(
+            "--auth and --local do not go together",
+            where=args.local,
+            why="the embedded vault takes its own token only",
+            next_step="leave one of them out",
+        )
     with connect(
         url,
-        "local" if descriptor else args.auth,
-        descriptor=descriptor,
+        "local" if args.local else args.auth or "default",
+        descriptor=args.local,
         unattended=getattr(args, "yes", False),
         listener=speaker.hear,
         cancellation=cancellation,
@@ -118,6 +129,20 @@ def cancellable(speaker: Speaker) -> Iterator[Cancellation]:
             signal.signal(asked, handler)
 
 
+def many(number: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def again(args: argparse.Namespace, root: str | None = None) -> str:
+    """The options that a command which follows this one needs, as they would be typed."""
+    from shlex import quote
+
+    words = ["--root", root] if root and Path(root) != Path.cwd() else []
+    words += ["--local", args.local] if args.local else ["--auth", args.auth] if args.auth else []
+    return "".join(f" {quote(word)}" for word in words)
+
+
 def folder(text: str) -> Path:
     """A folder that is there. Raises `UsageError`."""
     from secretscan.errors import UsageError
@@ -146,14 +171,16 @@ def show_draft(draft: Draft, speaker: Speaker) -> str:
         for secret in plan.secrets:
             what = "already there" if secret.action == "adopt" else "new"
             whole = ", the whole text" if secret.whole_text else ""
-            count = places.get(secret.id, 0)
             what = f"{what}, {secret.strength} {secret.kind}{whole}"
-            out.append(f"  {secret.name}  ({what}) <- {count} place{'s' * (count != 1)}")
+            out.append(f"  {secret.name}  ({what}) <- {many(places.get(secret.id, 0), 'place')}")
     if plan.left:
         out.append("stays as it is")
         for left in plan.left:
             out.append(printable(f"  {left.path}:{left.line} {left.pointer or left.key}: {left.reason}"))
             out.append(printable(f"      {left.alternative}"))
+    if draft.unscanned:
+        out.append("could not be read, so the plan says nothing of it")
+        out += [printable(f"  {item.path}: {item.reason}") for item in draft.unscanned]
     if plan.notes:
         out.append("before you deploy")
         out += [printable(f"  {note}") for note in plan.notes]
@@ -174,5 +201,6 @@ def show_proof(proof: Proof, speaker: Speaker) -> int:
         return 3
     speaker.say(f"proved: {proof.deliveries} deliveries are the same, {proof.places} rewritten places hold no value")
     for rest in proof.elsewhere:
-        speaker.say(f"  the same value still stands in {rest.path}:{rest.line} {rest.pointer}, which was not moved")
+        place = f"{rest.path}:{rest.line} {rest.pointer}".rstrip()
+        speaker.say(f"  the same value still stands in {place}, which was not moved")
     return 0

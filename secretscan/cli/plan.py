@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,8 +13,10 @@ from secretscan.cli.options import (
     add_settings,
     add_targets,
     add_vault,
+    again,
     cancellable,
     connected,
+    many,
     settings,
     show_draft,
     vault_url,
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 The preview goes to standard output, the plan to the file of --output. Neither holds a value.
-exit status: 0 there is something to move or nothing was found, 1 credentials were found and none can move, 2, 3 as ever
+exit status: 0 all that was found can move, 1 something stays as it is, 2 wrong usage or configuration, 3 something
+could not be read, or the vault could not be asked
 
 examples:
   secretscan plan --vault https://NAME.vault.azure.net --output plan.json
@@ -71,11 +75,19 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
     plan = made.plan
     if args.output:
         _write(Path(args.output), plan.to_text())
-    count = len(plan.moves)
-    speaker.say(f"{count} place{'s' * (count != 1)} can move into {len(plan.secrets)} secrets, {len(plan.left)} stay")
+    if not plan.moves and not plan.left:
+        speaker.say("there is nothing to move")
+    else:
+        goal = f"into {many(len(plan.secrets), 'secret')}" if plan.moves else "on its own"
+        speaker.say(f"{many(len(plan.moves), 'place')} can move {goal}, {len(plan.left)} stay")
     if args.output and plan.moves:
-        speaker.say(f"next: secretscan apply {args.output}")
-    return 1 if plan.left and not plan.moves else 0
+        speaker.say(f"next: secretscan apply {shlex.quote(args.output)}{again(args)}")
+    return outcome(made)
+
+
+def outcome(draft: Draft) -> int:
+    """The exit status of a plan: whether anything stays in plain, or was not seen at all."""
+    return 1 if draft.plan.left else 3 if draft.unscanned else 0
 
 
 def _write(path: Path, text: str) -> None:

@@ -29,9 +29,8 @@ _STAGES = {
 class Speaker:
     """Says things to the person at the terminal, or to a log. Its `hear` is a listener of events."""
 
-    def __init__(self, *, quiet: bool = False, steps: bool = True) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._steps = steps
         self._terminal = sys.stderr.isatty()
         self._drawn = False
         self._last = 0.0
@@ -60,7 +59,7 @@ class Speaker:
         elif self._quiet:
             return
         elif isinstance(event, StepDone):
-            if self._steps:
+            if not self._terminal:  # there the bar says how far it is
                 self._line(f"  {event.what} {printable(event.subject)}")
         elif self._terminal:
             self._draw(event)

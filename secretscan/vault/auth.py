@@ -187,7 +187,7 @@ def connect(
     url: str,
     auth: str = "default",
     *,
-    descriptor: Path | None = None,
+    descriptor: str | os.PathLike[str] | None = None,
     unattended: bool = False,
     client_id: str = "",
     writes: Rate | None = None,
@@ -219,7 +219,7 @@ def connect(
         "listener": listener,
     }
     if auth == "local":
-        return _local(url, descriptor, pace)
+        return _local(url, None if descriptor is None else Path(descriptor), pace)
     if descriptor is not None:
         raise UsageError("a descriptor is for --auth local", where=str(descriptor))
     checked = vault_url(url)

@@ -141,8 +141,8 @@ def output(tmp_path: Path, values: list[str]) -> Output:
             assert command("scan", "--format", form, "--output", str(scratch / form)) == 1
             command("inventory", "--format", form)
         assert command("scan", str(root / "nothing-here")) == 2
-        assert command("plan", "--vault", url, "--offline") == 0
-        assert command("plan", "--vault", url, *local, "--output", plan) == 0
+        assert command("plan", "--vault", url, "--offline") == 1
+        assert command("plan", "--vault", url, *local, "--output", plan) == 1
         assert command("apply", plan, *local) == 0
         run = next((root / ".secretscan" / "runs").iterdir()).name
         command("status")
