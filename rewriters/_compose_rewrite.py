@@ -291,9 +291,9 @@ class FileRewrite:
                 continue
             current = self._current(body, need.name)
             if current is not None:
-                text, at = current
-                used = list(substitutions(text.encode()))
-                whole = len(used) == 1 and len(used[0].span) == len(text.encode())
+                given, at = current
+                used = list(substitutions(given.encode()))
+                whole = len(used) == 1 and len(used[0].span) == len(given.encode())
                 if whole and known.get(used[0].name) == need.reference:
                     continue
                 if self._moved.get(at) == need.reference:
@@ -329,9 +329,8 @@ class FileRewrite:
             return None if value is None else ("", -1)
         if isinstance(environment, Seq):
             for item in map(follow, environment.items):
-                key, _, text = item.text.partition("=") if isinstance(item, Scalar) else ("", "", "")
-                if key == name:
-                    return text, item.span.start + len(key.encode()) + 1
+                if isinstance(item, Scalar) and item.text.partition("=")[0] == name:
+                    return item.text.partition("=")[2], item.span.start + len(name.encode()) + 1
         return None
 
     def _build_secret(self, need: Requirement, builders: dict[str, Map]) -> bool:
