@@ -15,7 +15,7 @@ from rewriters._api import Span, Unreadable
 from rewriters._compose_interpolate import substitute
 from rewriters._encode import decode
 
-__all__ = ["Statement", "claims", "raw_lines", "statements", "text_of", "unescaped", "values"]
+__all__ = ["Statement", "claims", "escaped_dollars", "raw_lines", "statements", "text_of", "unescaped", "values"]
 
 _NAMED = re.compile(r"(?:\.env(?:\..+)?|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE)
 _FOREIGN = re.compile(
@@ -152,14 +152,20 @@ def raw_lines(data: bytes) -> Iterator[tuple[str, bytes]]:
             yield key.decode("utf-8", "replace"), value
 
 
-def unescaped(data: bytes, statement: Statement) -> bytes:
-    """The text in which a reader substitutes variables; meaningless for single quotes, where none does."""
+def escaped_dollars(data: bytes, statement: Statement) -> bytes:
+    """The bytes of the value, as many, with `$$` for a dollar sign that a backslash makes stand for itself:
+    substitution knows it as two of them."""
     raw = statement.raw(data)
     if statement.quote != '"':
         return raw
-    # A dollar sign with a backslash before it stands for itself; substitution knows that as two of them.
-    doubled = re.sub(rb"\\(.)", lambda match: b"$$" if match[1] == b"$" else match[0], raw, flags=re.DOTALL)
-    return decode(tuple(name for name in statement.encoding if name != "dollar"), doubled)
+    return re.sub(rb"\\(.)", lambda match: b"$$" if match[1] == b"$" else match[0], raw, flags=re.DOTALL)
+
+
+def unescaped(data: bytes, statement: Statement) -> bytes:
+    """The text in which a reader substitutes variables; meaningless for single quotes, where none does."""
+    if statement.quote != '"':
+        return statement.raw(data)
+    return decode(tuple(name for name in statement.encoding if name != "dollar"), escaped_dollars(data, statement))
 
 
 def values(data: bytes, outside: Callable[[str], bytes | None]) -> Iterator[tuple[str, bytes]]:

@@ -34,7 +34,7 @@ from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
 from rewriters._compose_project import claims as compose_claims
 from rewriters._dotenv_kustomize import generated
-from rewriters._dotenv_read import Statement, claims, statements, text_of, unescaped, values
+from rewriters._dotenv_read import Statement, claims, escaped_dollars, statements, text_of, unescaped, values
 from rewriters._encode import locate
 from rewriters._unsplit import unsplit
 from rewriters.plaintext import Plaintext
@@ -156,7 +156,7 @@ def _place(item: Assignment, statement: Statement, data: bytes) -> Span | None:
         return statement.span
     raw = statement.raw(data)
     found = None if statement.quote == "'" else locate(item.slot.encoding, raw, item.part)
-    if found is None or any(found.touches(other.span) for other in substitutions(raw)):
+    if found is None or any(found.touches(other.span) for other in substitutions(escaped_dollars(data, statement))):
         return None
     return Span(statement.span.start + found.start, statement.span.start + found.end)
 
