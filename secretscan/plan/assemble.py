@@ -82,7 +82,7 @@ def assemble(work: Work, root: str) -> Draft:
         planned_edits = tuple(kept.planned(edit) for edit in edits)
         planned.append(PlannedFile(path, work.ids.file(data), work.ids.file(new), planned_edits))
         shown = [finding.location.span for finding in findings.get(path, ())]
-        shown += [place.span for edit in edits for place in kept.holes(edit)]
+        shown += [place.span for edit in edits for place in kept.holes(edit) if edit.span.covers(place.span)]
         diffs.append(masked_diff(path, data, edits, shown, known))
     for companion in companions:
         after[companion.path] = to_bytes(companion.content)

@@ -271,3 +271,17 @@ def test_what_stands_elsewhere_is_said_by_plan_and_proof(tmp_path: Path, monkeyp
         assert (root / "compose.yaml").read_text().count(value) == 2
         assert not api.undo(root, done.run, vault).kept
     assert (root / "compose.yaml").read_text() == TWICE.format(value=value)
+
+
+def test_an_ordinary_word_is_masked_only_where_it_is_a_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRETSCAN_STATE_DIR", str(tmp_path / "state"))
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(
+        "services:\n  api:\n    image: alpine\n    environment:\n"
+        "      DATABASE_URL: postgresql://shop:postgres@db/postgres\n"
+    )
+    (diff, *_) = api.plan([str(folder)], "https://shop.vault.azure.net", None).diffs
+    assert "-      DATABASE_URL: postgresql://shop:***@db/postgres\n" in diff.text
