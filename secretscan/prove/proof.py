@@ -13,7 +13,7 @@ from functools import cache
 from typing import Literal
 
 import rewriters
-from rewriters import Address, Delivery, Files, Lookup, Plaintext, Reference, Unreadable
+from rewriters import Address, Files, Lookup, Plaintext, Reference, Rewriter, Unreadable
 from rewriters._undo import traces
 
 __all__ = ["Difference", "Leftover", "Proof", "compare", "stands_in"]
@@ -63,7 +63,11 @@ def compare(
     resolve = cache(_tolerant(lookup))
     old, unread = deliveries(before, resolve)
     new, unread_now = deliveries(after, resolve)
-    differences = [Difference(place, "unreadable") for place in unread_now if place not in unread]
+    differences = [
+        Difference(Address(path, f"{path}: {reason}", "object", ""), "unreadable")
+        for path, reason in (unread | unread_now).items()
+        if path not in unread or before.get(path) != after.get(path)
+    ]
     moved = frozenset(provided)
     for address, value in old.items():
         now = new.get(address)
@@ -77,22 +81,38 @@ def compare(
     return len(old), tuple(differences)
 
 
-def deliveries(files: Files, lookup: Lookup) -> tuple[dict[Address, Plaintext], tuple[Address, ...]]:
-    """What all platforms hand over, and an address for each platform whose files cannot be read."""
+def deliveries(files: Files, lookup: Lookup) -> tuple[dict[Address, Plaintext], dict[str, str]]:
+    """What all platforms hand over, and the files that could not be asked, each with the reason."""
     result: dict[Address, Plaintext] = {}
-    unread: list[Address] = []
+    unread: dict[str, str] = {}
     for name in rewriters.names():
         rewriter = rewriters.by_name(name)
-        if not any(rewriter.claims(path, data[: rewriters.HEAD]) for path, data in files.items()):
+        mine = [path for path, data in files.items() if rewriter.claims(path, data[: rewriters.HEAD])]
+        if not mine:
             continue
         try:
-            handed: tuple[Delivery, ...] = rewriter.effective(files, lookup)
-        except Unreadable as error:
-            unread.append(Address("", f"{name}: {error.reason}", "object", ""))
-            continue
+            handed = rewriter.effective(files, lookup)
+        except Unreadable:
+            # One file that cannot be read must not keep the others of its platform from being compared.
+            broken = {path: why for path in mine if (why := _flaw(rewriter, {path: files[path]}, lookup))}
+            rest = {path: data for path, data in files.items() if path not in broken}
+            if why := _flaw(rewriter, rest, lookup):
+                unread |= dict.fromkeys(mine, why)
+                continue
+            unread |= broken
+            handed = rewriter.effective(rest, lookup)
         for delivery in handed:
             result[delivery.address] = delivery.value
-    return result, tuple(unread)
+    return result, unread
+
+
+def _flaw(rewriter: Rewriter, files: Files, lookup: Lookup) -> str:
+    """Why the platform cannot read these files, or `""`."""
+    try:
+        rewriter.effective(files, lookup)
+    except Unreadable as error:
+        return error.reason
+    return ""
 
 
 def _tolerant(lookup: Lookup) -> Lookup:

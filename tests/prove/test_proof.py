@@ -69,3 +69,32 @@ def test_a_value_is_found_in_every_spelling(value: bytes, left: bytes, right: by
 def test_a_value_that_is_an_ordinary_word_counts_as_the_whole_text() -> None:
     assert stands_in(b"postgres", Plaintext(b"postgres"))
     assert not stands_in(b"name: postgres-password", Plaintext(b"postgres"))
+
+
+BROKEN = {
+    "compose.yaml": b"services:\n  a: *nobody\n",
+    "Dockerfile": b"FROM alpine\nRUN <<END\nno end\n",
+    "group.yaml": b"type: Microsoft.ContainerInstance/containerGroups\napiVersion: *nobody\n",
+}
+GOOD = {
+    "compose.yaml": BEFORE["compose.yaml"],
+    "Dockerfile": f"FROM alpine\nENV DB_PASSWORD={VALUE}\n".encode(),
+    "group.yaml": (
+        "apiVersion: '2023-05-01'\nname: app\ntype: Microsoft.ContainerInstance/containerGroups\nproperties:\n"
+        "  osType: Linux\n  containers:\n  - name: app\n    properties:\n      image: alpine\n"
+        f"      environmentVariables:\n      - name: DB_PASSWORD\n        secureValue: {VALUE}\n"
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(name: str) -> None:
+    """One broken file among many, brought by anyone, must not make every rewrite of the platform count as proved."""
+    before = {name: GOOD[name], f"other/{name}": BROKEN[name]}
+    changed = {**before, name: GOOD[name].replace(VALUE.encode(), b"another")}
+    assert compare(before, before, lookup)[0] > 0
+    assert not compare(before, before, lookup)[1]
+    assert [item.problem for item in compare(before, changed, lookup)[1]] == ["changed"]
+    mended = {**before, f"other/{name}": GOOD[name]}
+    assert [item.problem for item in compare(before, mended, lookup)[1]] == ["unreadable"]
+    assert "unreadable" in [item.problem for item in compare(mended, before, lookup)[1]]
