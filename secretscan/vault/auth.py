@@ -67,6 +67,8 @@ class Descriptor:
     proxy: str
     ca_file: str
     token: str
+    served: tuple[str, ...] = ()
+    """URLs of all its vaults, in both forms; empty if the descriptor does not tell."""
 
 
 def vault_url(text: str) -> VaultUrl:
@@ -180,7 +182,10 @@ def read_descriptor(path: Path) -> Descriptor:
         raise wrong("its proxy is not on this machine")
     if not Path(ca_file).is_file():
         raise wrong("the certificate that it names is gone: the embedded vault has ended")
-    return Descriptor(url, proxy, ca_file, token)
+    vaults = body.get("vaults")
+    known = vaults.values() if isinstance(vaults, dict) else ()
+    served = (each.get(key) for each in known if isinstance(each, dict) for key in ("azure_url", "url"))
+    return Descriptor(url, proxy, ca_file, token, tuple(each for each in served if isinstance(each, str)))
 
 
 def connect(
@@ -259,6 +264,13 @@ def _local(url: str, descriptor: Path | None, pace: dict[str, Any]) -> Vault:
             where=checked.url,
             why="it leads to no other host",
             next_step=_EXAMPLE,
+        )
+    if found.served and checked.url not in found.served:
+        raise UsageError(
+            "the embedded vault has no such vault",
+            where=checked.url,
+            why=f"it has {', '.join(each for each in found.served if 'localhost' not in each)}",
+            next_step="leave --vault out, or start it with --name and this name",
         )
     return Vault(
         checked.url,

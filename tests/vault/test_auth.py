@@ -133,6 +133,12 @@ def test_local_leads_to_no_other_host(descriptor):
         connect("https://vault.example.org", "local", descriptor=descriptor)
 
 
+def test_local_has_only_the_vaults_that_are_served(descriptor):
+    with pytest.raises(UsageError, match="no such vault") as caught:
+        connect("https://another-name.vault.azure.net", "local", descriptor=str(descriptor))
+    assert "--name" in caught.value.next_step
+
+
 def test_an_ended_or_doubtful_descriptor_is_refused(descriptor, tmp_path):
     good = json.loads(descriptor.read_text())
     other = tmp_path / "other.json"
