@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from rewriters import fetch
 from rewriters._api import Files, Reference, Unreadable
-from rewriters._compose_interpolate import defaults, names
+from rewriters._compose_interpolate import defaults, names, substitute, varies
 from rewriters._dotenv_read import claims as dotenv_claims
 from rewriters._dotenv_read import statements
 from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
+from rewriters.plaintext import Plaintext
 
-__all__ = ["EnvFile", "Variables", "build_arguments", "claims", "env_files", "folder_of", "inside", "used_by"]
+__all__ = ["EnvFile", "Passed", "Variables", "build_arguments", "claims", "env_files", "folder_of", "inside", "used_by"]
 
 _FILE = re.compile(r"(?:docker-)?compose(?:[._-][^/]*)?\.ya?ml\Z", re.IGNORECASE)
 _SERVICES = re.compile(
@@ -109,9 +110,17 @@ def env_files(path: str, data: bytes) -> tuple[EnvFile, ...]:
     return tuple(found)
 
 
-def build_arguments(files: Files) -> dict[str, dict[str, str]]:
-    """For each Dockerfile the build arguments that Compose files pass to it, with the file that does."""
-    found: dict[str, dict[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A build argument that the Compose file `path` passes; no value when it depends on the environment there."""
+
+    path: str
+    value: Plaintext | None
+
+
+def build_arguments(files: Files) -> dict[str, dict[str, list[Passed]]]:
+    """For each Dockerfile the build arguments that Compose files pass to it, by name."""
+    found: dict[str, dict[str, list[Passed]]] = {}
     for path, data in sorted(files.items()):
         if not claims(path, data[:4096]) or b"args" not in data:
             continue
@@ -120,21 +129,30 @@ def build_arguments(files: Files) -> dict[str, dict[str, str]]:
                 for key, value in node.pairs if isinstance(node, Map) else ():
                     build = follow(value)
                     if isinstance(key, Scalar) and key.text == "build" and isinstance(build, Map):
-                        place, names = _built(folder_of(path), build)
-                        found.setdefault(place, {}).update(dict.fromkeys(names, path))
+                        place, arguments = _built(folder_of(path), build)
+                        for name, text in arguments.items():
+                            found.setdefault(place, {}).setdefault(name, []).append(Passed(path, _literal(text)))
     return found
 
 
-def _built(folder: str, build: Map) -> tuple[str, set[str]]:
-    """The Dockerfile of a `build:`, and the names of its arguments."""
+def _built(folder: str, build: Map) -> tuple[str, dict[str, str]]:
+    """The Dockerfile of a `build:`, and its arguments; one without a value as the variable that it is."""
     entries = {name: value for name, (_, value) in build.entries().items()}
     context, file, args = (entries.get(name) for name in ("context", "dockerfile", "args"))
     place = inside(folder, context.text if isinstance(context, Scalar) else ".")
     place = inside(place or "", file.text if isinstance(file, Scalar) else "Dockerfile")
     if isinstance(args, Map):
-        return place or "", set(args.entries())
+        values = {name: value for name, (_, value) in args.entries().items()}
+        texts = {name: value.text if isinstance(value, Scalar) else "" for name, value in values.items()}
+        return place or "", {name: text or f"${{{name}}}" for name, text in texts.items()}
     items = map(follow, args.items) if isinstance(args, Seq) else ()
-    return place or "", {item.text.partition("=")[0] for item in items if isinstance(item, Scalar)}
+    parts = [item.text.partition("=") for item in items if isinstance(item, Scalar)]
+    return place or "", {name: text if sign else f"${{{name}}}" for name, sign, text in parts}
+
+
+def _literal(text: str) -> Plaintext | None:
+    raw = text.encode("utf-8", "surrogatepass")
+    return None if varies(raw) else Plaintext(substitute(raw, lambda name: None))
 
 
 def used_by(data: bytes) -> set[str]:

@@ -22,7 +22,7 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
-from rewriters._compose_project import build_arguments
+from rewriters._compose_project import Passed, build_arguments
 from rewriters._dockerfile_cut import cut
 from rewriters._dockerfile_flow import Definition, Stage, Step, names_in, scope
 from rewriters._dockerfile_instead import ALTERNATIVES, ELSEWHERE, INSTEAD, WINDOWS
@@ -82,7 +82,7 @@ class _Removal:
 class _File:
     """One Dockerfile and what becomes of it."""
 
-    def __init__(self, path: str, data: bytes, passed: Mapping[str, str]) -> None:
+    def __init__(self, path: str, data: bytes, passed: Mapping[str, list[Passed]]) -> None:
         self.path, self.data, self.passed = path, data, passed
         try:
             self.flow, found = places(path, data)
@@ -176,11 +176,12 @@ class _File:
                 raise No(
                     f"line {line} sets it to the same value, and stays", "delete one of the two", self.pointers(other)
                 )
-        if definition.kind == "ARG" and definition.name in self.passed:
-            raise No(
-                f"{self.passed[definition.name]} passes the build argument {definition.name}, which wins over this",
-                "take the argument out there, then run this again; or delete the text here",
-            )
+        for given in self.passed.get(definition.name, ()) if definition.kind == "ARG" else ():
+            if given.value != item.slot.value:
+                raise No(
+                    f"{given.path} passes the build argument {definition.name}, which wins over this",
+                    "take the argument out there, then run this again; or delete the text here",
+                )
         removal = _Removal(item, definition)
         for step, pair in definition.requests:
             removal.pairs.append((step, pair))
@@ -289,6 +290,11 @@ class _File:
         reference = removal.item.reference
         for one in removal.handed_on:
             self.gone[id(one)] = reference
+            for other in self.passed.get(one.name, ()) if one.kind == "ARG" else ():
+                self.notes.append(
+                    f"{other.path}: the build argument {one.name} has no use any more, since {self.path} takes a build "
+                    "secret instead; delete it."
+                )
         for step, name in removal.mounted:
             self.mount(step, name, reference)
         for name in dict.fromkeys(removal.provided):

@@ -133,8 +133,9 @@ def _round(work: Work) -> bool:
         if need.kind == "runtime-variable" and need not in provided:
             again |= work.drop(
                 lambda item, need=need: _is_for(work, item, need),  # type: ignore[misc]
-                f"the image sets {need.name} for its own run time, and no manifest here that runs it sets it instead",
-                f"set {need.name} where the image is run, then plan again",
+                f"the image would need {need.name} from its environment when it runs, and no manifest here that runs "
+                "it sets that",
+                f"build the image in a Compose service here, which is then given {need.name}; or move it by hand",
             )
     if again:
         return True
