@@ -1,80 +1,228 @@
-"""Which Secrets the kustomizations of the given files patch, and as what.
+"""What the kustomizations of the given files do with manifests: which they apply, what they patch and rename.
 
-Source: Kustomize reference, `patches`, `patchesStrategicMerge`, `patchesJson6902`.
+Source: Kustomize reference, `resources`, `bases`, `components`, `namePrefix`, `nameSuffix`, `patches`,
+`patchesStrategicMerge`, `patchesJson6902`, `replacements`, `vars`, `secretGenerator`, `configMapGenerator`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from rewriters._api import Files, Unreadable
 from rewriters._compose_project import folder_of, inside
 from rewriters._k8s_objects import Object, follow, text_at
 from rewriters._yaml import Map, Node, Scalar, Seq, documents
 
-__all__ = ["Kustomizations"]
+__all__ = ["Kustomization", "Kustomizations", "Touch"]
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Kustomization:
+    """One kustomization: what it lists, as paths of given files (of a folder's kustomization for a folder).
+    `root` is `None` unless the file is one document."""
+
+    path: str
+    data: bytes = field(repr=False)
+    root: Map | None = field(repr=False)
+    resources: frozenset[str]
+    components: frozenset[str]
+    patches: frozenset[str]
+    renames: str
+    """The field that changes names, or nothing."""
+
+    @property
+    def folder(self) -> str:
+        return folder_of(self.path)
+
+
+class Touch(NamedTuple):
+    """A kustomization, and the field in which it patches or names an object."""
+
+    path: str
+    field: str
+
+
 class Kustomizations:
-    """What the kustomizations say: `files` are those that they apply as patches, `names` the Secrets that they patch
-    by a target or an inline text, each with the kustomization."""
+    """All kustomizations of the given files. References that lead out of them are not followed."""
 
-    paths: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    def __init__(self, files: Files) -> None:
+        self._homes = {folder_of(path): path for path in sorted(files, reverse=True) if _name(path) in _NAMES}
+        self._all = {path: self._read(path, files[path]) for path in sorted(self._homes.values())}
+        self._users: dict[str, list[str]] = {}
+        self._acting: dict[str, list[Kustomization]] = {}
+        for item in self._all.values():
+            for path in item.resources | item.components | item.patches:
+                self._users.setdefault(path, []).append(item.path)
 
-    @classmethod
-    def of(cls, files: Files) -> Kustomizations:
-        made = cls()
-        for path, data in sorted(files.items()):
-            if path.rsplit("/", 1)[-1] in _NAMES:
-                made.paths.append(path)
-                if b"atch" in data:
-                    for root in _roots(data):
-                        made.read(path, root)
-        return made
+    def _read(self, path: str, data: bytes) -> Kustomization:
+        roots = _roots(data)
+        root = roots[0] if len(roots) == 1 else None
+        listed = self._listed(path, [*_texts(root, "resources"), *_texts(root, "bases")])
+        patches = [
+            text
+            for key in _PATCHES
+            for item in _items(root, key)
+            for text in [item.text if isinstance(item, Scalar) else text_at(item, "path")]
+            if "\n" not in text and ":" not in text
+        ]
+        renames = next((key for key in ("namePrefix", "nameSuffix") if text_at(root, key)), "")
+        return Kustomization(
+            path,
+            data,
+            root,
+            listed,
+            self._listed(path, _texts(root, "components")),
+            self._listed(path, patches),
+            renames,
+        )
 
-    def read(self, path: str, root: Node) -> None:
-        top = follow(root)
-        for key, value in top.pairs if isinstance(top, Map) else ():
-            listed = follow(value)
-            known = isinstance(key, Scalar) and key.text in ("patches", "patchesStrategicMerge", "patchesJson6902")
-            for item in map(follow, listed.items) if known and isinstance(listed, Seq) else ():
-                if isinstance(item, Scalar):
-                    self.patch(path, item.text)
-                elif isinstance(item, Map):
-                    self.patch(path, text_at(item, "path"))
-                    self.patch(path, text_at(item, "patch"))
-                    if text_at(item, "target", "kind") in ("Secret", ""):
-                        self.names.setdefault(text_at(item, "target", "name"), path)
+    def _listed(self, path: str, texts: Iterable[str]) -> frozenset[str]:
+        found = {inside(folder_of(path), text) for text in texts if text}
+        return frozenset(self._homes.get(place, place) for place in found if place is not None)
 
-    def patch(self, path: str, text: str) -> None:
-        """A patch's file, or a patch itself."""
-        if "\n" not in text and ":" not in text:
-            place = inside(folder_of(path), text) if text else None
-            if place is not None:
-                self.files.setdefault(place, path)
-        elif "Secret" in text:
-            for root in _roots(text.encode("utf-8", "surrogatepass")):
-                if text_at(root, "kind") == "Secret":
-                    self.names.setdefault(text_at(root, "metadata", "name"), path)
+    # --- who applies what --------------------------------------------------------------------------------------------
 
-    def patching(self, secret: Object, objects: list[Object]) -> str:
-        """The kustomization that patches this Secret or applies it as a patch; empty without one."""
-        if secret.path in self.files:
-            return self.files[secret.path]
-        for thing in objects:
-            if thing.path in self.files and (thing.kind, thing.name) == ("Secret", secret.name):
-                return self.files[thing.path]
-        return self.names.get(secret.name, "")
+    def _above(self, path: str) -> set[str]:
+        """The kustomizations that list a file, and those that list these, and so on."""
+        seen: set[str] = set()
+        todo = list(self._users.get(path, ()))
+        while todo:
+            here = todo.pop()
+            if here not in seen:
+                seen.add(here)
+                todo += self._users.get(here, ())
+        return seen
+
+    def _over(self, path: str) -> list[Kustomization]:
+        """The kustomizations whose fields act on a file: those above it, and the components that these take in."""
+        if path in self._acting:
+            return self._acting[path]
+        seen = self._above(path)
+        todo = list(seen)
+        while todo:
+            here = self._all[todo.pop()]
+            more = {item for item in here.components if item in self._all} - seen
+            seen |= more
+            todo += more
+        return self._acting.setdefault(path, [self._all[item] for item in sorted(seen)])
+
+    def applying(self, paths: Sequence[str]) -> list[Kustomization]:
+        """The lowest kustomizations that apply all of those files which any applies; none where that is nobody."""
+        above = [found for found in map(self._above, paths) if found]
+        common = set.intersection(*above) if above else set()
+        # Whatever lists one of these is one of these too, so a look at what each lists itself is enough.
+        return [
+            item
+            for item in (self._all[path] for path in sorted(common))
+            if not (item.resources | item.components) & common
+        ]
+
+    def knows(self, path: str) -> bool:
+        """Whether some kustomization applies a file."""
+        return path in self._users
+
+    # --- what happens to it ------------------------------------------------------------------------------------------
+
+    def renaming(self, path: str) -> Touch | None:
+        """The kustomization that changes the names of this file's objects."""
+        return next((Touch(item.path, item.renames) for item in self._over(path) if item.renames), None)
+
+    def touching(self, thing: Object, objects: Iterable[Object]) -> Touch | None:
+        """The kustomization that patches a Secret or ConfigMap or names it otherwise, or applies it as a patch."""
+        return next((touch for item in self._over(thing.path) for touch in _touches(item, thing, objects)), None)
 
 
-def _roots(data: bytes) -> Iterator[Node]:
+def _touches(item: Kustomization, thing: Object, objects: Iterable[Object]) -> Iterator[Touch]:
+    for key in _PATCHES:
+        for patch in _items(item.root, key):
+            text = patch.text if isinstance(patch, Scalar) else text_at(patch, "path") or text_at(patch, "patch")
+            target = patch.get("target") if isinstance(patch, Map) else None
+            place = inside(item.folder, text) if "\n" not in text and ":" not in text else None
+            if place == thing.path or _is_patched(thing, place, text, target, objects):
+                yield Touch(item.path, key)
+    for entry in _items(item.root, "replacements"):
+        targets = [text for each in _items(entry, "targets") for text in [_get(each, "select")]]
+        if any(_selects(node, thing) for node in (_get(entry, "source"), *targets)):
+            yield Touch(item.path, "replacements")
+    for entry in _items(item.root, "vars"):
+        if _selects(_get(entry, "objref"), thing):
+            yield Touch(item.path, "vars")
+    generator = "secretGenerator" if thing.kind == "Secret" else "configMapGenerator"
+    for entry in _items(item.root, generator):
+        if text_at(entry, "behavior") in ("merge", "replace") and text_at(entry, "name") == thing.name:
+            yield Touch(item.path, generator)
+
+
+def _is_patched(thing: Object, place: str | None, text: str, target: Node | None, objects: Iterable[Object]) -> bool:
+    if isinstance(target, Map):
+        kind, name = text_at(target, "kind"), text_at(target, "name")
+        # What is meant for objects of any kind (a label) also finds the one that the Secret becomes.
+        return _selects(target, thing) and bool(kind or _is_fixed(name) or "data" in text.lower())
+    if place is not None:
+        return any(other.path == place and (other.kind, other.name) == (thing.kind, thing.name) for other in objects)
+    roots = _roots(text.encode("utf-8", "surrogatepass")) if thing.kind in text else []
+    return any(
+        text_at(root, "kind") == thing.kind and text_at(root, "metadata", "name") == thing.name for root in roots
+    )
+
+
+def _selects(target: Node | None, thing: Object) -> bool:
+    """Whether a selector may mean an object, by its kind and name; labels are not looked at."""
+    return (
+        isinstance(target, Map)
+        and _matches(text_at(target, "kind"), thing.kind)
+        and _matches(text_at(target, "name"), thing.name)
+    )
+
+
+_FIXED = re.compile(r"[\w.-]+\Z")
+_SIMPLE = re.compile(r"[\w.|*-]*\Z")
+
+
+def _is_fixed(pattern: str) -> bool:
+    return _FIXED.match(pattern) is not None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether an anchored regular expression may match: alternatives of names with `.*`; of others that is assumed."""
+    if not pattern or pattern == text:
+        return True
+    bare = pattern.removeprefix("^").removesuffix("$").removeprefix("(").removesuffix(")")
+    plain = bare.replace(".*", "")
+    if not _SIMPLE.match(bare) or "*" in plain or len(bare) > 1000:
+        return True
+    return any(fnmatchcase(text, part.replace(".*", "*")) for part in bare.split("|"))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _get(node: Node | None, key: str) -> Node | None:
+    return node.get(key) if isinstance(node, Map) else None
+
+
+def _items(node: Node | None, key: str) -> list[Scalar | Map | Seq]:
+    """The items of the list under a key."""
+    listed = _get(node, key)
+    return [follow(item) for item in listed.items] if isinstance(listed, Seq) else []
+
+
+def _texts(node: Node | None, key: str) -> list[str]:
+    return [item.text for item in _items(node, key) if isinstance(item, Scalar)]
+
+
+def _roots(data: bytes) -> list[Map]:
+    """The maps that a text holds as documents; none when it cannot be read."""
     try:
-        yield from [document.root for document in documents(data)]
+        roots = [follow(document.root) for document in documents(data)]
     except Unreadable:
-        return
+        return []
+    return [root for root in roots if isinstance(root, Map)]

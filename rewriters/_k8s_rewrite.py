@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from rewriters import _encode
@@ -16,6 +17,7 @@ from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_kustomize import Kustomizations
+from rewriters._k8s_listing import listed, shared_folder
 from rewriters._k8s_literal import delivered_as_is, entry, env_value, variable
 from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
 from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
@@ -69,7 +71,7 @@ class _Rewriting:
             (path, site.slot.pointer): site for path, manifest in self.manifests.items() for site in manifest.sites
         }
         self.vaults = Vaults(self.manifests.values(), request.settings)
-        self.kustomizations = Kustomizations.of(request.files)
+        self.kustomizations = Kustomizations(request.files)
         self.changes: list[_Change] = []
         self.refusals: list[Refusal] = []
         self.whole: dict[tuple[int, Reference], Site] = {}
@@ -106,6 +108,13 @@ class _Rewriting:
             raise Unfit(site.slot.reason, _alternative(site))
         if manifest.repeated:
             raise Unfit(*REPEATED)
+        renaming = self.kustomizations.renaming(slot.path)
+        if renaming:
+            raise Unfit(
+                f"{renaming.field} of {renaming.path} changes the names of Secrets where they are used, and would not "
+                "change the name that an ExternalSecret or SecretProviderClass gives its Secret",
+                f"write the full names out and take {renaming.field} out of {renaming.path}, then plan again",
+            )
         if any(alias.target is site.scalar for alias, _ in manifest.aliases):
             raise Unfit("the value has an anchor and is used in other places", "write the value out in each place")
         if any(
@@ -129,12 +138,7 @@ class _Rewriting:
         change = _Change()
         if text_at(thing.root, "metadata", "name").split() != [thing.name]:
             raise Unfit("the Secret has no fixed name", "give it one below metadata, then plan again")
-        patching = self.kustomizations.patching(thing, self.objects)
-        if patching:
-            raise Unfit(
-                f"{patching} patches this Secret, and a patch does not find an object of another kind",
-                "write the Secret out in full where it is used, without a patch, then plan again",
-            )
+        self._check_untouched(thing)
         if self.vaults.opened_with(thing):
             raise Unfit(
                 "the way to the vault is itself opened with this Secret",
@@ -166,6 +170,20 @@ class _Rewriting:
             data = self.vaults.external_data(moves.entries)
             change.edits = converted(moves, self.vaults.api, "ExternalSecret", spec, data, style)
         return change
+
+    def _check_untouched(self, thing: Object) -> None:
+        """Raises `Unfit` when a kustomization changes this Secret or ConfigMap, or reads it."""
+        touch = self.kustomizations.touching(thing, self.objects)
+        if touch is None:
+            return
+        how = f"patches this {thing.kind}" if touch.field.startswith("patches") else f"names this {thing.kind}"
+        why = "that would not find an object of another kind"
+        if thing.kind == "ConfigMap":
+            why = "what that sets would not reach the Secret that the value moves to"
+        raise Unfit(
+            f"{touch.path} {how} ({touch.field}), and {why}",
+            f"write the {thing.kind} out in full where it is used, without {touch.field}, then plan again",
+        )
 
     def _readers(self, thing: Object) -> list[Use]:
         """The pods that use a Secret and can so have the driver make it. Raises `Unfit`."""
@@ -348,6 +366,7 @@ class _Rewriting:
     def _config(self, jobs: Sequence[_Job]) -> _Change:
         thing = jobs[0].site.object
         manifest = self.manifests[thing.path]
+        self._check_untouched(thing)
         readers = Readers(self.manifests, thing)
         keys = {job.site.slot.key: job.assignment.reference for job in jobs}
         name = self._free(thing)
@@ -386,23 +405,23 @@ class _Rewriting:
         for (path, _, key), item in sorted(inserts.items(), key=lambda entry: -self._depth(*entry)):
             data = self.manifests[path].data
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
-        companions: list[Companion] = []
+        companions: list[tuple[Companion, list[str]]] = []
         for path, made in documents.items():
             found = added(self.manifests[path], made, self.request.files)
             if isinstance(found, Edit):
                 edits[found] = None
             else:
-                companions.append(found)
-                notes[f"{path} takes no further document: apply {found.path} together with it"] = None
+                companions.append((found, [path]))
         if self.changes:
-            stores, said = self.vaults.companions()
+            stores, said = self.vaults.companions(partial(shared_folder, self.kustomizations))
             companions += stores
             notes.update(dict.fromkeys((*said, *self.vaults.operators())))
-        if companions and self.kustomizations.paths:
-            made_files = ", ".join(sorted(item.path for item in companions))
-            notes[f"a kustomization applies only what it lists: list {made_files} there, or apply it by itself"] = None
+        listings, told = listed(self.kustomizations, companions)
+        edits.update(dict.fromkeys(listings))
+        notes.update(dict.fromkeys(told))
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
-        return Rewrite(tuple(ordered), tuple(companions), tuple(self.refusals), notes=tuple(notes))
+        files = tuple(companion for companion, _ in companions)
+        return Rewrite(tuple(ordered), files, tuple(self.refusals), notes=tuple(notes))
 
     def _depth(self, where: tuple[str, int, str], item: _Insert) -> int:
         return column(self.manifests[where[0]].data, item.owner.pairs[0][0].start)

@@ -7,7 +7,7 @@ Store CSI driver `secrets-store.csi.x-k8s.io/v1` and the documentation of its Az
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriters._api import Companion, Reference, Settings
@@ -15,7 +15,7 @@ from rewriters._k8s_objects import Manifest, Object, follow, text_at
 from rewriters._k8s_text import Style, Tree, block
 from rewriters._yaml import Map, Node, Scalar, Seq
 
-__all__ = ["CSI", "ESO", "Entry", "Unfit", "Vaults", "same_namespace", "strings"]
+__all__ = ["CSI", "ESO", "Entry", "Unfit", "Vaults", "common", "same_namespace", "strings"]
 
 ESO, CSI = "external-secrets", "secrets-store-csi"
 
@@ -141,15 +141,17 @@ class Vaults:
         self.used.setdefault((url, namespace), []).append(path)
         return {"kind": "SecretStore", "name": _store_name(url)}
 
-    def companions(self) -> tuple[list[Companion], list[str]]:
-        """The stores that have to be made, and what people have to know of them."""
-        made: list[Companion] = []
+    def companions(
+        self, folder_for: Callable[[Sequence[str]], str]
+    ) -> tuple[list[tuple[Companion, list[str]]], list[str]]:
+        """The stores that have to be made, each with the files that need it, and what people have to know of them."""
+        made: list[tuple[Companion, list[str]]] = []
         notes: list[str] = []
         several = len({url for url, _ in self.used}) > 1
         for (url, namespace), paths in sorted(self.used.items()):
             name = _store_name(url)
             parts = ["secret-store", *([name] if several else []), *([namespace] if namespace else [])]
-            folder = _common(paths)
+            folder = folder_for(paths)
             path = f"{folder}{'-'.join(parts)}.yaml"
             number = 2
             while path in self.paths:
@@ -157,13 +159,13 @@ class Vaults:
             account, trees = self._account(namespace)
             trees.append(self._store(url, namespace, name, account))
             content = "---\n".join(block(tree, 0, Style()) + "\n" for tree in trees)
-            made.append(
-                Companion(path, content.encode(), f"apply {path} before the manifests that read {url} through it")
-            )
+            note = f"apply {path} before the manifests that read {url} through it"
+            made.append((Companion(path, content.encode(), note), paths))
             if account == _READER and not (self.settings.client_id and self.settings.tenant_id):
                 notes.append(
                     f"the store of {path} reads the vault as ServiceAccount {account}, which needs a federated "
-                    f"credential and the annotations {_CLIENT} and {_TENANT}: give both ids to have it written"
+                    f"credential and the annotations {_CLIENT} and {_TENANT}: give --client-id and --tenant-id "
+                    "to have it written"
                 )
         if self.used:
             urls = ", ".join(sorted({url for url, _ in self.used}))
@@ -322,7 +324,7 @@ def _store_name(url: str) -> str:
     return "keyvault-" + Reference(url, "").vault_name.lower().replace("_", "-")
 
 
-def _common(paths: Sequence[str]) -> str:
+def common(paths: Sequence[str]) -> str:
     """The deepest folder above all of the paths, with a slash at its end unless it is the root."""
     folders = [path.split("/")[:-1] for path in paths]
     shared: list[str] = []

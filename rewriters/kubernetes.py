@@ -3,8 +3,9 @@ https://kubernetes.io/docs/reference/kubernetes-api/, https://external-secrets.i
 
 The parts: `_k8s_objects` reads a manifest and names its places; `_k8s_uses` finds who reads a Secret or ConfigMap;
 `_k8s_vault` makes the objects that reach a vault, `_k8s_text` and `_k8s_documents` write them; `_k8s_rewrite` makes the
-edits, with `_k8s_data` for Secrets and `_k8s_config` for a ConfigMap's readers; `_k8s_effective` says what a cluster
-would hand over, from the trees of `_k8s_tree`.
+edits, with `_k8s_data` for Secrets and `_k8s_config` for a ConfigMap's readers; `_k8s_kustomize` says what
+kustomizations do with a file, `_k8s_listing` lists new files there; `_k8s_effective` says what a cluster would hand
+over, from the trees of `_k8s_tree`.
 """
 
 from __future__ import annotations

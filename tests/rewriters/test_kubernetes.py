@@ -883,7 +883,7 @@ def test_kustomize_reads_what_is_written(tmp_path: Path) -> None:
         for side in ("in", "out"):
             for file in sorted((case / side).rglob("*.y*ml")):
                 path = file.relative_to(case / side)
-                if path.name == "kustomization.yaml":
+                if path.stem == "kustomization":
                     continue  # one of our own is written below
                 (tmp_path / case.name / path).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / case.name / path).write_bytes(file.read_bytes())
