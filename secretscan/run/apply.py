@@ -22,7 +22,7 @@ from secretscan.prove.proof import Proof
 from secretscan.run import files
 from secretscan.run.folder import RunFolder, alone
 from secretscan.run.journal import Entry, Journal
-from secretscan.run.prove import prove_run
+from secretscan.run.prove import missing, prove_run
 from secretscan.vault.facts import Held
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _check_current(vault: Vault, ids: Ids, secret: PlannedSecret) -> None:
 
 
 def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret: PlannedSecret) -> Entry:
-    value = _value(run, secret, ids)
+    value = _value(run, secret, ids, journal)
     if journal.last("store-intent", secret.id) is None:
         journal.append(Entry("store-intent", secret.id, secret.name))
     stored = vault.put(secret.name, value, tags={ID_TAG: secret.id, RUN_TAG: run.id})
@@ -159,13 +159,15 @@ def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret:
     return entry
 
 
-def _value(run: RunFolder, secret: PlannedSecret, ids: Ids) -> Plaintext:
+def _value(run: RunFolder, secret: PlannedSecret, ids: Ids, journal: Journal) -> Plaintext:
     """The value, from the first of its places that still holds it."""
     for origin in secret.origins:
         data = files.read(run.root, origin.path)
         value = None if data is None else render.value_at(data, origin)
         if value is not None and ids.secret(value) == secret.id:
             return value
+    if journal.last("stored", secret.id) is not None:  # its files were rewritten, and then somebody deleted it
+        raise missing(run.plan.reference(secret))
     raise ChangedSince(
         "the value of a secret is no longer where it was found",
         where=secret.origins[0].path if secret.origins else secret.name,

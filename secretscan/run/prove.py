@@ -19,7 +19,7 @@ from secretscan.vault.facts import Held
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
 
-__all__ = ["prove_run"]
+__all__ = ["missing", "prove_run"]
 
 
 def prove_run(
@@ -84,9 +84,17 @@ def _stored(vault: Vault, reference: Reference) -> tuple[Plaintext, str]:
     try:
         return vault.read(reference), current
     except LookupError:
-        raise ChangedSince(
-            "a stored value is no longer in the vault", where=reference.name, next_step="recover the deleted secret"
-        ) from None
+        raise missing(reference) from None
+
+
+def missing(reference: Reference) -> ChangedSince:
+    """That the vault does not hold a stored value any more."""
+    command = f"az keyvault secret recover --vault-name {reference.vault_name} --name {reference.name}"
+    return ChangedSince(
+        "a stored value is no longer in the vault",
+        where=reference.name,
+        next_step=f"recover it, then give the same command again: {command}",
+    )
 
 
 def _search(

@@ -338,3 +338,21 @@ def test_undo_of_a_run_that_is_not_finished(shop: Path, local: Any) -> None:
     assert contents(shop) == before
     assert local.vault.names() == ()
     assert api.status(shop).runs[0].state == "undone"
+
+
+def test_a_value_that_somebody_deleted_after_the_run_is_to_be_recovered(shop: Path, local: Any) -> None:
+    before = contents(shop)
+    done = api.apply(planned(shop, local), local.vault)
+    after = contents(shop)
+    name = api.find_run(shop, done.run).plan.secrets[0].name
+    local.vault.delete(local.vault.versions(name)[0].reference)
+    for use in (api.resume, api.prove):
+        with pytest.raises(ChangedSince, match="no longer in the vault") as caught:
+            use(shop, done.run, local.vault)
+        assert f"secret recover --vault-name shop --name {name}" in caught.value.next_step
+    assert contents(shop) == after
+    kept = api.undo(shop, done.run, local.vault).kept
+    assert {item.path for item in kept}
+    local.vault.recover(name)
+    assert not api.undo(shop, done.run, local.vault).kept
+    assert contents(shop) == before
