@@ -89,6 +89,7 @@ def _name(work: Work) -> None:
             wanted.setdefault(item.id, []).append(item)
     if not wanted:
         return
+    work.names.release({item.id for item in work.open})
     values = {id_: group[0].value for id_, group in wanted.items()}
     asked = [
         Wanted(
@@ -96,7 +97,9 @@ def _name(work: Work) -> None:
             tuple(dict.fromkeys(item.slot.key for item in group if item.slot.key)),
             tuple(dict.fromkeys(_subject(item.slot) for item in group)),
             tuple(dict.fromkeys(item.slot.path for item in group)),
-            group[0].kind,
+            next((item.kind for item in group if item.part is None), group[0].kind),
+            tuple(dict.fromkeys((item.slot.key, _subject(item.slot)) for item in group)),
+            any(item.part is not None for item in group),
         )
         for id_, group in wanted.items()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ class Named:
 
 
 class Names:
-    """Gives names for one plan. A name once given stays, whatever is asked for later.
+    """Gives names for one plan. A name once given stays while it is needed, whatever is asked for later.
 
     `known` are names that this root's inventory remembers for the same vault.
     """
@@ -44,6 +44,10 @@ class Names:
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._given
+
+    def release(self, needed: Collection[str]) -> None:
+        """Frees the names of all secrets but these: of parts, say, that now move with the whole text around them."""
+        self._given = {id_: named for id_, named in self._given.items() if id_ in needed}
 
     def give(self, wanted: Sequence[Wanted], values: Mapping[str, Plaintext]) -> None:
         """Names all of these secrets. Raises what the vault raises."""

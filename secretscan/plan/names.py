@@ -42,6 +42,9 @@ _GENERIC = frozenset(
 _LOCATORS = frozenset({"connection", "connectionstring", "dsn", "uri", "url"})
 """Words of keys whose value is a text around the secret rather than the secret itself."""
 
+_PARTS = {"token": "token", "api-key": "key"}
+"""What a secret is that is a part of such a text, by its kind; others are passwords."""
+
 _VARIABLES = frozenset(
     (
         "ALL_PROXY", "BASHOPTS", "BASH_ENV", "BROWSER", "CDPATH", "CLASSPATH", "COLUMNS", "CURL_CA_BUNDLE", "DISPLAY",
@@ -68,13 +71,18 @@ _FAMILIES = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A secret that needs a name: under which keys it was found, on which services or objects, in which files."""
+    """A secret that needs a name: under which keys it was found, on which services or objects, in which files.
+
+    `places` are the pairs of key and subject, and `part` says that it is a part of the text at one of them.
+    """
 
     id: str
     keys: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     kind: str = ""
+    places: tuple[tuple[str, str], ...] = ()
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,9 @@ class _Choice:
 def _facts(each: Wanted) -> tuple[tuple[str, ...], ...]:
     """What is known of a secret, in an order of its own: decides who is served first when names collide. That is the
     place and not the id, since ids differ from user to user."""
-    return tuple(sorted(each.paths)), tuple(sorted(each.subjects)), tuple(sorted(each.keys)), (each.kind,)
+    places = tuple(part for place in sorted(each.places) for part in place)
+    known = tuple(sorted(each.paths)), tuple(sorted(each.subjects)), tuple(sorted(each.keys)), (each.kind,)
+    return (*known, places, ("part",) if each.part else ())
 
 
 def _candidates(each: Wanted, prefix: str, twin: int) -> Iterator[str]:
@@ -166,8 +176,12 @@ def _candidates(each: Wanted, prefix: str, twin: int) -> Iterator[str]:
 
     `twin` counts those of whom the same is known and who were served before.
     """
-    key = _best_key(each.keys) or _words(each.kind) or ["secret"]
-    subject = _common_subject(each.subjects, key)
+    found = _best_key(each.keys, each.part)
+    key = found or _words(each.kind) or ["secret"]
+    if each.part and not _LOCATORS.isdisjoint(key):
+        key = [word for word in key if word not in _LOCATORS | {"string"}] + [_PARTS.get(each.kind, "password")]
+    own = tuple(subject for name, subject in each.places if subject and _words(name) == found)
+    subject = _common_subject(each.subjects, key, own)
     base = _words(prefix)
     plain = _joined(base, subject, key)
     yield _fitted(plain, each)
@@ -191,22 +205,28 @@ def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(_HUMP.sub("-", plain))]
 
 
-def _best_key(keys: Iterable[str]) -> list[str]:
-    """The words of the key that says most: rather not a bare "password", nor the key of a connection string."""
-    known = sorted({tuple(words) for key in keys if (words := _words(key))}, key=_rank)
-    return list(known[0]) if known else []
+def _best_key(keys: Iterable[str], part: bool) -> list[str]:
+    """The words of the key that says most: rather not a bare "password", nor the key of a text around the secret. A
+    flag of one or two letters says nothing at all."""
+    known = {tuple(words) for key in keys if (words := _words(key))}
+    telling = [words for words in known if len("".join(words)) > 2 or not "".join(words).isalpha()]
+    ranked = sorted(telling, key=lambda words: _rank(words, part))
+    return list(ranked[0]) if ranked else []
 
 
-def _rank(words: tuple[str, ...]) -> tuple[bool, bool, int, tuple[str, ...]]:
-    return _GENERIC.issuperset(words), not _LOCATORS.isdisjoint(words), len("-".join(words)), words
+def _rank(words: tuple[str, ...], part: bool) -> tuple[bool, bool, bool, bool, int, tuple[str, ...]]:
+    """Where the secret is a part of a text, a bare "password" elsewhere still says more than the key of that text."""
+    around = not _LOCATORS.isdisjoint(words)
+    return part and around, _GENERIC.issuperset(words), around, words[-1] not in _GENERIC, len("-".join(words)), words
 
 
-def _common_subject(subjects: Iterable[str], key: list[str]) -> list[str]:
-    """The words of the one subject; a secret of several belongs to none of them, unless its key says nothing alone."""
-    known = sorted({tuple(words) for subject in subjects if (words := _words(subject))})
-    if len(known) == 1 or (known and _GENERIC.issuperset(key)):
+def _common_subject(subjects: Iterable[str], key: list[str], own: Iterable[str]) -> list[str]:
+    """The words of the one subject; a secret of several belongs to none of them, unless its key says nothing alone:
+    then to that of which the key is (`own`)."""
+    known, owning = (sorted({tuple(words) for name in names if (words := _words(name))}) for names in (subjects, own))
+    if len(known) == 1:
         return list(known[0])
-    return []
+    return list((owning or known)[0]) if known and _GENERIC.issuperset(key) else []
 
 
 def _joined(*parts: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -31,11 +32,19 @@ TEXT = st.one_of(
     st.text(string.ascii_letters + string.digits + "_-./ é", max_size=12),
     st.text(max_size=200),
 )
-FACTS = st.tuples(
-    st.lists(TEXT, max_size=3).map(tuple), st.lists(TEXT, max_size=3).map(tuple), st.lists(TEXT, max_size=2).map(tuple)
+SOME = st.lists(TEXT, max_size=3).map(tuple)
+FACTS = st.builds(
+    Wanted,
+    st.just(""),
+    keys=SOME,
+    subjects=SOME,
+    paths=st.lists(TEXT, max_size=2).map(tuple),
+    kind=st.sampled_from(["", "password", "token", "connection-string"]),
+    places=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
+    part=st.booleans(),
 )
 WANTED = st.lists(FACTS, max_size=12).map(
-    lambda many: tuple(Wanted(f"{n:04x}", keys, subjects, paths) for n, (keys, subjects, paths) in enumerate(many))
+    lambda many: tuple(replace(wanted, id=f"{n:04x}") for n, wanted in enumerate(many))
 )
 QUICK = settings(max_examples=80, deadline=None)
 
@@ -70,7 +79,7 @@ def test_the_order_in_which_secrets_are_found_does_not_matter(wanted, prefix, se
 @given(wanted=WANTED, more=WANTED, prefix=TEXT)
 def test_names_given_before_stay_whatever_is_found_later(wanted, more, prefix):
     before = propose(wanted, prefix=prefix)
-    later = tuple(Wanted("f" + each.id, each.keys, each.subjects, each.paths) for each in more)
+    later = tuple(replace(each, id="f" + each.id) for each in more)
     after = propose((*later, *wanted), prefix=prefix, keep=before)
     assert set(before) <= set(after)
     assert len({each.name for each in after}) == len(after)
@@ -103,6 +112,33 @@ def test_a_second_run_finds_the_names_that_the_first_one_stored(wanted, prefix):
 )
 def test_names_say_what_a_secret_is_for(wanted, name):
     assert names(propose([wanted], prefix="shop")) == [name]
+
+
+URL = "connection-string"
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "places", "name"),
+    [
+        (("a", "redis-password", "requirepass", "REDIS_URL"), "password", (), "shop-redis-password"),
+        (("-a",), "password", (("-a", "cache"),), "shop-cache-password"),
+        (("DATABASE_URL",), URL, (("DATABASE_URL", "orders"),), "shop-orders-database-password"),
+        (("DATABASE_URL", "password"), URL, (("DATABASE_URL", "api"), ("password", "orders")), "shop-orders-password"),
+        (("DATABASE_URL",), URL, (("DATABASE_URL", "api"), ("DATABASE_URL", "worker")), "shop-database-password"),
+        (("index-url",), URL, (), "shop-index-password"),
+        ((), URL, (), "shop-password"),
+        (("GIT_URL",), "token", (), "shop-git-token"),
+        (("STORAGE_CONNECTION_STRING",), "api-key", (), "shop-storage-key"),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_text_is_not_called_after_the_text(keys, kind, places, name):
+    subjects = tuple(dict.fromkeys(subject for _, subject in places))
+    assert names(propose([Wanted("1", keys, subjects, (), kind, places, part=True)], prefix="shop")) == [name]
+
+
+def test_a_whole_text_is_called_what_it_is():
+    wanted = Wanted("1", ("DATABASE_URL", "value"), ("api",), (), URL, (("DATABASE_URL", "api"), ("value", "api")))
+    assert names(propose([wanted], prefix="shop")) == ["shop-api-database-url"]
 
 
 def test_the_place_tells_two_secrets_of_one_key_apart():
