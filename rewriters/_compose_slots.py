@@ -13,8 +13,9 @@ from typing import Literal
 from rewriters._api import Place, Slot, Span
 from rewriters._compose_interpolate import MAX_DEPTH, Substitution, substitutions
 from rewriters._compose_words import words
-from rewriters._encode import Undecodable, decode, locate, partial
+from rewriters._encode import Undecodable, decode, partial
 from rewriters._options import option, setting
+from rewriters._parts import Parts
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, follow, join
 from rewriters.plaintext import Plaintext
 
@@ -260,6 +261,8 @@ class _Maker:
 
     def __init__(self, name: str, path: str, data: bytes, spot: _Spot, text: bytes) -> None:
         self.name, self.path, self.data, self.spot, self.text = name, path, data, spot, text
+        scalar = spot.scalar
+        self.parts = Parts(scalar.encoding, data[scalar.span.start : scalar.span.end])
 
     def keyed(self, pointer: str) -> Iterator[Slot]:
         spot, text = self.spot, self.text
@@ -322,8 +325,7 @@ class _Maker:
         if part.start == part.end:
             at = scalar.span.end if part.end == len(self.text) else -1
             return (Span(at, at), partial(scalar.encoding)) if at >= 0 else None
-        raw = self.data[scalar.span.start : scalar.span.end]
-        found = locate(scalar.encoding, raw, part)
+        found = self.parts.locate(part)
         if found is None:
             return None
         span = Span(scalar.span.start + found.start, scalar.span.start + found.end)

@@ -21,7 +21,7 @@ from urllib.parse import quote_from_bytes
 
 from rewriters._api import Span
 
-__all__ = ["SYNTAX", "Undecodable", "decode", "encode", "locate", "partial", "reproduces", "units"]
+__all__ = ["SYNTAX", "Undecodable", "cover", "decode", "encode", "locate", "partial", "reproduces", "units"]
 
 
 class Undecodable(ValueError):
@@ -441,7 +441,7 @@ def locate(chain: tuple[str, ...], raw: bytes, part: Span) -> Span | None:
             part = Span(0, len(text))
             continue
         pieces = codec.units(text)
-        found = None if pieces is None else _cover(pieces, part)
+        found = None if pieces is None else cover(pieces, part)
         if found is None:
             return None
         part = found
@@ -469,7 +469,7 @@ def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _cover(units: Units, part: Span) -> Span | None:
+def cover(units: Units, part: Span) -> Span | None:
     """The raw range of the pieces that make up `part` exactly."""
     raw_at = value_at = 0
     start = end = -1

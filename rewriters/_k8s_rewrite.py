@@ -19,12 +19,12 @@ from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_kustomize import Kustomizations
 from rewriters._k8s_listing import listed, shared_folder
 from rewriters._k8s_literal import delivered_as_is, entry, env_value, variable
-from rewriters._k8s_objects import Manifest, Object, Site, claims, read, text_at
+from rewriters._k8s_objects import Manifest, Object, Site, claims, follow, read, text_at
 from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
-from rewriters._k8s_uses import Pod, Use, pods, uses
+from rewriters._k8s_uses import Pod, Use, nearest, pods, uses
 from rewriters._k8s_vault import CSI, Entry, Unfit, Vaults, same_namespace
 from rewriters._unsplit import unsplit
-from rewriters._yaml import Alias, Map, Scalar, Seq
+from rewriters._yaml import Alias, Map, Node, Scalar, Seq
 
 __all__ = ["rewrite"]
 
@@ -75,6 +75,7 @@ class _Rewriting:
         self.changes: list[_Change] = []
         self.refusals: list[Refusal] = []
         self.whole: dict[tuple[int, Reference], Site] = {}
+        self.filled: dict[tuple[int, str], Reference] = {}
         self.names: dict[tuple[str, str], tuple[str, str]] = {}
 
     def answer(self) -> Rewrite:
@@ -87,7 +88,8 @@ class _Rewriting:
                 continue
             form = {"data": "secret", "stringData": "secret", "env": "pod", "arg": "pod"}.get(site.form, site.form)
             groups.setdefault((id(site.object), form), []).append(_Job(assignment, site))
-        for (_, form), jobs in groups.items():
+        # Secrets first: what fills their keys is what variables of containers hold.
+        for (_, form), jobs in sorted(groups.items(), key=lambda group: group[0][1] != "secret"):
             one = {"secret": self._secret, "config": self._config}.get(form)
             try:
                 if one is None:
@@ -169,6 +171,7 @@ class _Rewriting:
             spec = self.vaults.external_spec(thing, thing.name, moves.entries, "Owner", moves.shape)
             data = self.vaults.external_data(moves.entries)
             change.edits = converted(moves, self.vaults.api, "ExternalSecret", spec, data, style)
+        self.filled.update({(id(thing), item.key): item.reference for item in moves.entries})
         return change
 
     def _check_untouched(self, thing: Object) -> None:
@@ -307,14 +310,35 @@ class _Rewriting:
         return Edit(manifest.path, span, f"$({variable})".encode())
 
     def _earlier(self, site: Site, reference: Reference) -> str:
-        """The name of a variable that becomes this very reference as a whole and is known where the site stands."""
-        whole = self.whole.get((id(site.container), reference))
+        """The name of a variable that holds this very secret as a whole and is known where the site stands."""
         env = site.container.get("env") if site.container else None
-        if whole is None or not isinstance(env, Seq):
+        if not isinstance(env, Seq):
             return ""
-        names = [text_at(item.target if isinstance(item, Alias) else item, "name") for item in env.items]
-        known = site.form == "arg" or whole.slot.span < site.slot.span
-        return whole.slot.key if known and names.count(whole.slot.key) == 1 else ""
+        items = [follow(item) for item in env.items]
+        names = [text_at(item, "name") for item in items]
+        whole = self.whole.get((id(site.container), reference))
+        for item, name in zip(items, names, strict=True):
+            if item is site.owner:
+                break
+            becomes = whole is not None and whole.owner is item
+            if name and names.count(name) == 1 and (becomes or self._held(site.object, item) == reference):
+                return name
+        return ""
+
+    def _held(self, thing: Object, item: Node) -> Reference | None:
+        """The secret that a variable takes from a key of a Secret of the files which moves."""
+        source = item.get("valueFrom") if isinstance(item, Map) else None
+        ref = source.get("secretKeyRef") if isinstance(source, Map) else None
+        name, key = text_at(ref, "name"), text_at(ref, "key")
+        if not self.filled or not name or text_at(ref, "optional") == "true":
+            return None
+        same = [
+            other
+            for other in self.objects
+            if (other.kind, other.name) == ("Secret", name) and same_namespace(other.namespace, thing.namespace)
+        ]
+        found = nearest(thing.path, same)
+        return self.filled.get((id(found), key)) if found else None
 
     def _variable(
         self, manifest: Manifest, container: Map, reference: Reference, extra: dict[int, dict[Reference, str]]
