@@ -249,6 +249,7 @@ class _Rewriting:
         name = self._free(thing)
         entries: dict[str, Entry] = {}
         extra: dict[int, dict[Reference, str]] = {}
+        containers: dict[int, Map | None] = {}
         for job in sorted(jobs, key=lambda job: job.site.form != "env" or job.assignment.part is not None):
             try:
                 change.edits.append(self._literal(manifest, job, name, style, extra))
@@ -256,22 +257,25 @@ class _Rewriting:
                 self._refuse(job.assignment, problem)
                 continue
             accepted.append(job)
-            made = entry(job.assignment.reference)
-            entries[made.key] = made
-        containers = {id(job.site.container): job.site.container for job in accepted}
+            reference = job.assignment.reference
+            # Else a variable of the container holds the secret already.
+            if (id(job.site.container), reference) in self.whole or reference in extra.get(id(job.site.container), ()):
+                made = entry(reference)
+                entries[made.key] = made
+                containers[id(job.site.container)] = job.site.container
         try:
             for where, container in containers.items():
                 if container is not None and where in extra:
                     items: list[Tree] = [variable(var, name, ref) for ref, var in extra[where].items()]
                     self._insert(change, manifest, container, "env", items, style)
-            if accepted and self.vaults.target == CSI:
+            if entries and self.vaults.target == CSI:
                 spec = self.vaults.class_spec(name, list(entries.values()), "", {})
                 self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
                 inside = [pod for pod in pods(thing) if any(id(item) in containers for item in pod.containers)]
                 for pod in inside:
                     mine = [item for item in pod.containers if id(item) in containers]
                     self._mount_pod(change, name, pod, mine[0])
-            elif accepted:
+            elif entries:
                 self._external(change, thing, name, name, list(entries.values()), "Owner")
         except Unfit as problem:
             for job in accepted:
