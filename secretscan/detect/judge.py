@@ -7,6 +7,7 @@ holds `yes`; `TLS_KEY` a path; and the value of `DATABASE_URL` is a credential o
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from dataclasses import dataclass
 
 from rewriters import Place, Span
@@ -33,6 +34,7 @@ _DOCKER_CONFIG = frozenset((".dockerconfigjson", ".dockercfg", "config.json"))
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
 _CERTIFICATE = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|X509 CRL)")
 _STRUCTURED = re.compile(r"://|[\n{]|;\s*\w[\w ]*=")
+_SCHEME = re.compile(rb"\s*(?P<scheme>(?i:bearer|basic))[ \t]+(?P<credential>[A-Za-z0-9._~+/\-]{8,4000}={0,2})\s*")
 _MOST_LINES = 100
 _NUMBER = re.compile(r"[\d.,:]+")
 
@@ -61,12 +63,31 @@ def judge(key: str, place: Place, value: bytes) -> Verdict | None:
         return None
     if place in ("secret", "registry", "volume"):
         return _reserved(key, place, said, text)
+    header = _header(value)
+    if header is not None:
+        return header
     if said is None:
         return None
     if not _believed(said, place, text):
         return None
     certain: Confidence = "high" if said.sure and place in ("env", "arg", "build", "config") else "medium"
     return Verdict("credential-by-name", said.kind, strength(text), certain)
+
+
+def _header(value: bytes) -> Verdict | None:
+    """The credential of a value that is one of an authorization header: `Bearer …`, `Basic …`."""
+    match = _SCHEME.fullmatch(value)
+    if match is None:
+        return None
+    part = Span(*match.span("credential"))
+    if match["scheme"].lower() == b"bearer":
+        random = shapes.looks_random(match["credential"].decode("ascii"))
+        return Verdict("bearer-token", "token", "strong", "medium", part) if random else None
+    try:
+        user, colon, password = b64decode(match["credential"], validate=True).partition(b":")
+    except ValueError:
+        return None
+    return Verdict("basic-auth", "password", "strong", "high", part) if user and colon and password else None
 
 
 def _lines(place: Place, said: Meaning | None, text: str) -> Verdict | None:
@@ -96,7 +117,8 @@ def _believed(said: Meaning, place: Place, text: str) -> bool:
         if place == "other" and not shapes.looks_random(text):
             return False
         if " " in text:
-            return text.count(" ") == 1 and any(char.isdigit() for char in text)
+            once = text.count(" ") == 1 and any(char.isdigit() for char in text)
+            return once or (place == "env" and shapes.is_passphrase(text))
     return True
 
 

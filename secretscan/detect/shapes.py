@@ -15,6 +15,7 @@ __all__ = [
     "harmless",
     "is_flag",
     "is_mask",
+    "is_passphrase",
     "is_prose",
     "is_reference",
     "is_template",
@@ -66,6 +67,16 @@ _FLAGS = listed(
     integer number object array any ifnotpresent opaque prompt interactive stdin read write
     """
 )
+
+_SENTENCE = listed(
+    """
+    the and for with from your our this that are was not use used using see will must should can may into here there
+    when where which its has have set get ask add put run make you all any some
+    key keys secret secrets token tokens password passwords credential credentials value values string random
+    generate generated obtain contact fill enter replace change default example optional required read stored found
+    """
+)
+"""Words of sentences and of advice, which pass phrases are not made of."""
 
 _MASK = re.compile(
     r"(?i)(?:[x*•.#_\-…?]{3,}|…+|x+(?:[-_ ]x+)*|\[?(?:redacted|masked|hidden|removed|filtered|sanitized)\]?)"
@@ -167,6 +178,16 @@ def is_prose(text: str) -> bool:
         return False
     ends = text.rstrip()[-1:] in ".!?:" or ", " in text
     return len(words) > 8 or (ends and len([word for word in words if _WORD.search(word)]) >= 3)
+
+
+def is_passphrase(text: str) -> bool:
+    """A few words that make no sentence and give no advice, as a pass phrase is made of."""
+    words = text.split()
+    return 4 <= len(words) <= 8 and len(set(words)) == len(words) and all(map(_drawn, words))
+
+
+def _drawn(word: str) -> bool:
+    return re.fullmatch(r"[A-Za-z][a-z]{2,}", word) is not None and word.lower() not in _SENTENCE
 
 
 def harmless(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewriters import Place
+from rewriters import Place, Span
 from secretscan.detect import shapes
 from secretscan.detect.judge import judge
 from secretscan.detect.names import meaning, words
@@ -178,6 +178,15 @@ def test_strength(text: str, wanted: str) -> None:
         ("API_TOKEN", "env", "86400", ""),
         ("DB_PASSWORD", "env", "12345", "credential-by-name"),
         ("SIGNING_KEY", "env", "one\ntwo", "credential-by-name"),
+        ("SESSION_SECRET", "env", "correct quokka battery staple", "credential-by-name"),
+        ("SESSION_SECRET", "env", "ask the platform team", ""),
+        ("SESSION_SECRET", "other", "correct quokka battery staple", ""),
+        ("AUTHORIZATION", "env", "Bearer 9fK2mQx71LpZ0vRt8s", "bearer-token"),
+        ("value", "other", "bearer 9fK2mQx71LpZ0vRt8s", "bearer-token"),
+        ("AUTHORIZATION", "env", "Basic c2hvcDpxdW9ra2EtNzE=", "basic-auth"),
+        ("AUTHORIZATION", "env", "Bearer ${TOKEN}", ""),
+        ("AUTHORIZATION", "env", "Bearer authentication", ""),
+        ("PLAN", "env", "Basic subscription", ""),
         ("password", "arg", "--password", ""),
         ("password", "arg", "quokka-71", "credential-by-name"),
         ("secret", "other", "db-credentials", ""),
@@ -212,6 +221,17 @@ def test_default_of_a_variable_is_a_part() -> None:
     assert value[verdict.part.start : verdict.part.end] == "quökka-71".encode()
     assert judge("DB_PASSWORD", "env", b"${PASSWORD:-}") is None
     assert judge("LOG_LEVEL", "env", b"${LEVEL:-info}") is None
+
+
+def test_the_credential_of_a_header_is_a_part() -> None:
+    value = b"Bearer 9fK2mQx71LpZ0vRt8s"
+    verdict = judge("AUTHORIZATION", "env", value)
+    assert verdict is not None
+    assert verdict.part == Span(7, len(value))
+    # A place that is kept for secrets moves as a whole.
+    whole = judge("authorization", "secret", value)
+    assert whole is not None
+    assert whole.part is None
 
 
 @settings(max_examples=150, deadline=None)
