@@ -143,6 +143,12 @@ class FileRewrite:
             if any(inner.touches(other.span) for other in substitutions(text)):
                 return "this part of the value is a variable", "move the default inside of it"
             span = Span(span.start + found.start, span.start + found.end)
+        whole = self.data[scalar.span.start : scalar.span.end]
+        if flow and scalar.style == "plain" and span != scalar.span and re.search(rb"[\"\\\\]", whole):
+            return (
+                "the text needs quotes there, in which its backslashes mean something else",
+                "write it in double quotes",
+            )
         entry = self._entries.get(scalar.literal.start)
         if item.part is None and entry is not None and self._as_file(item, entry):
             self._taken.append(slot.span)

@@ -130,8 +130,11 @@ def test_compose_hands_over_the_same(folder: Path, tmp_path: Path) -> None:
         assert not complaint
         was, now = handed(before, env), handed(after, env)
         for need in case.requires:
-            for service in now.values():
-                if need.name in service.get("environment", {}) and need.kind == "runtime-variable":
+            for name, service in now.items():
+                added = need.name in service.get("environment", {}) and need.name not in was[name].get(
+                    "environment", {}
+                )
+                if added and need.kind == "runtime-variable":
                     assert service["environment"].pop(need.name) == "required-9"
         assert now == was
         known = {variable.reference: variable.name for variable in report.rewrites[rewriter.NAME].variables}

@@ -139,6 +139,12 @@ def test_parts_of_one_place_move_together_or_not_at_all(platform: str, path: str
     moved(platform, files, b"Kx71mus", b"and", part=True)
 
 
+def test_a_backslash_in_brackets_is_not_put_in_quotes() -> None:
+    data = b"services:\n  a: {image: x, environment: [URL=redis://a\\nb:mussel-44-Kx@c]}\n"
+    report = moved("compose", {"compose.yaml": data}, b"mussel-44-Kx", part=True)
+    assert report.refused
+
+
 # --- Dockerfile ------------------------------------------------------------------------------------------------------
 
 
