@@ -31,6 +31,8 @@ def _folder() -> str:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".cache")
+        if not os.path.isabs(base):  # nobody's home: "~" would be a folder of the scanned tree
+            return ""
     place = os.path.join(base, "secretscan")
     try:
         os.makedirs(base, mode=0o700, exist_ok=True)
