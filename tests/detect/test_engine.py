@@ -103,6 +103,15 @@ def test_store_that_others_can_write_is_not_believed(cache: Path) -> None:
     assert store.read("a") is None
 
 
+def test_without_a_home_nothing_is_kept_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what Python does for a user whom nobody knows
+    monkeypatch.chdir(tmp_path)
+    store.write("a", b"compiled")
+    assert store.read("a") is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_store_that_is_a_link_is_not_believed(cache: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
