@@ -113,16 +113,46 @@ class Kustomizations:
             todo += more
         return self._acting.setdefault(path, [self._all[item] for item in sorted(seen)])
 
+    def grouped(self, paths: Sequence[str]) -> list[list[str]]:
+        """Files that some kustomization applies together, in groups; those that none applies go with the first."""
+        root: dict[str, str] = {}
+
+        def find(item: str) -> str:
+            while root.setdefault(item, item) != item:
+                root[item] = item = root[root[item]]
+            return item
+
+        above = {path: sorted(self._above(path)) for path in paths}
+        for items in above.values():
+            for item in items:
+                root[find(item)] = find(items[0])
+        groups: dict[str, list[str]] = {}
+        for path in sorted(paths):
+            if above[path]:
+                groups.setdefault(find(above[path][0]), []).append(path)
+        found = list(groups.values()) or [[]]
+        return [[*found[0], *(path for path in paths if not above[path])], *found[1:]]
+
     def applying(self, paths: Sequence[str]) -> list[Kustomization]:
-        """The lowest kustomizations that apply all of those files which any applies; none where that is nobody."""
+        """The lowest kustomizations from which a file reaches whoever applies one of those files; where there are no
+        such ones, those that apply all of them which any applies; none where that is nobody."""
         above = [found for found in map(self._above, paths) if found]
-        common = set.intersection(*above) if above else set()
+        common = self._lowest(set.intersection(*above)) if above else []
+        choices = [common, *([item] for found in above for item in self._lowest(found))]
+        return next((choice for choice in choices if choice and not self._missed(above, choice)), common)
+
+    def missing(self, path: str, homes: Sequence[Kustomization]) -> list[str]:
+        """The kustomizations that nobody lists and that apply a file without one of these."""
+        return self._missed([self._above(path)], homes)
+
+    def _missed(self, above: Iterable[set[str]], homes: Sequence[Kustomization]) -> list[str]:
+        served = {path for home in homes for path in (home.path, *self._above(home.path))}
+        return sorted({path for found in above for path in found - served if path not in self._users})
+
+    def _lowest(self, paths: set[str]) -> list[Kustomization]:
         # Whatever lists one of these is one of these too, so a look at what each lists itself is enough.
-        return [
-            item
-            for item in (self._all[path] for path in sorted(common))
-            if not (item.resources | item.components) & common
-        ]
+        items = [self._all[path] for path in sorted(paths)]
+        return [item for item in items if not (item.resources | item.components) & paths]
 
     def knows(self, path: str) -> bool:
         """Whether some kustomization applies a file."""

@@ -45,6 +45,9 @@ def listed(
             elif companion.path not in home.resources:
                 homes[home.path] = home
                 wanted.setdefault(home.path, []).append(name)
+        for path in paths if applying else ():
+            for top in kustomizations.missing(path, applying):
+                notes.append(f"{top} applies {path} without {companion.path}: apply that by itself there")
         alone = [path for path in paths if not kustomizations.knows(path)]
         if alone or not applying:
             notes.append(f"apply {companion.path} together with {', '.join(sorted(set(alone or paths)))}")

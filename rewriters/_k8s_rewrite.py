@@ -441,7 +441,9 @@ class _Rewriting:
             else:
                 companions.append((found, [path]))
         if self.changes:
-            stores, said = self.vaults.companions(partial(shared_folder, self.kustomizations))
+            stores, said = self.vaults.companions(
+                self.kustomizations.grouped, partial(shared_folder, self.kustomizations)
+            )
             companions += stores
             notes.update(dict.fromkeys((*said, *self.vaults.operators())))
         listings, told = listed(self.kustomizations, companions)

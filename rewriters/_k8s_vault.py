@@ -142,20 +142,26 @@ class Vaults:
         return {"kind": "SecretStore", "name": _store_name(url)}
 
     def companions(
-        self, folder_for: Callable[[Sequence[str]], str]
+        self, grouped: Callable[[Sequence[str]], list[list[str]]], folder_for: Callable[[Sequence[str]], str]
     ) -> tuple[list[tuple[Companion, list[str]]], list[str]]:
-        """The stores that have to be made, each with the files that need it, and what people have to know of them."""
+        """The stores that have to be made, each with the files that need it, and what people have to know of them.
+
+        `grouped` parts files that are not applied together, `folder_for` says where a file for some others stands.
+        """
         made: list[tuple[Companion, list[str]]] = []
         notes: list[str] = []
         several = len({url for url, _ in self.used}) > 1
-        for (url, namespace), paths in sorted(self.used.items()):
+        taken = set(self.paths)
+        needs = [(*key, group) for key, paths in sorted(self.used.items()) for group in grouped(paths)]
+        for url, namespace, paths in needs:
             name = _store_name(url)
             parts = ["secret-store", *([name] if several else []), *([namespace] if namespace else [])]
             folder = folder_for(paths)
             path = f"{folder}{'-'.join(parts)}.yaml"
             number = 2
-            while path in self.paths:
+            while path in taken:
                 path, number = f"{folder}{'-'.join(parts)}-{number}.yaml", number + 1
+            taken.add(path)
             account, trees = self._account(namespace)
             trees.append(self._store(url, namespace, name, account))
             content = "---\n".join(block(tree, 0, Style()) + "\n" for tree in trees)
