@@ -110,8 +110,8 @@ def render(pieces: Template, values: Callable[[str], Plaintext]) -> bytes:
 def flaw(data: bytes, edit: Edit, pieces: Template, values: Mapping[str, Plaintext]) -> str:
     """Why `pieces` must not, or cannot, stand for the replaced text; empty when undo gives the original bytes.
 
-    Values too short or too plain to be told from other text (under 8 bytes, or of lower-case letters only) are not
-    searched for in the kept texts.
+    Values too short or too plain to be told from other text (under 8 bytes; under 16 of lower-case letters only) are
+    not searched for in the kept texts.
     """
     try:
         if render(pieces, values.__getitem__) != data[edit.span.start : edit.span.end]:
@@ -127,10 +127,11 @@ def flaw(data: bytes, edit: Edit, pieces: Template, values: Mapping[str, Plainte
 def traces(value: Plaintext) -> tuple[bytes, ...]:
     """What to search for to find a value in a text: the value in plain, base64, URL-encoded and JSON-escaped.
 
-    Empty for values that stand in ordinary text by chance (under 8 bytes, or of lower-case letters only).
+    Empty for values that stand in ordinary text by chance (under 8 bytes; under 16 of lower-case letters
+    only).
     """
     raw = value.reveal()
-    if len(raw) < 8 or (raw.isalpha() and raw.islower()):
+    if len(raw) < 8 or (len(raw) < 16 and raw.isalpha() and raw.islower()):
         return ()
     coded = base64.b64encode(raw).rstrip(b"=")
     # The last digit also carries bits of what may follow.
