@@ -138,7 +138,9 @@ class Kustomizations:
         such ones, those that apply all of them which any applies; none where that is nobody."""
         above = [found for found in map(self._above, paths) if found]
         common = self._lowest(set.intersection(*above)) if above else []
-        choices = [common, *([item] for found in above for item in self._lowest(found))]
+        lowest = {item.path: item for found in above for item in self._lowest(found)}
+        below = [item for path, item in lowest.items() if lowest.keys() <= {path, *self._above(path)}]
+        choices = [below, common, *([item] for item in lowest.values())]
         return next((choice for choice in choices if choice and not self._missed(above, choice)), common)
 
     def missing(self, path: str, homes: Sequence[Kustomization]) -> list[str]:
@@ -167,6 +169,16 @@ class Kustomizations:
     def touching(self, thing: Object, objects: Iterable[Object]) -> Touch | None:
         """The kustomization that patches a Secret or ConfigMap or names it otherwise, or applies it as a patch."""
         return next((touch for item in self._over(thing.path) for touch in _touches(item, thing, objects)), None)
+
+    def merged(self, thing: Object, objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
+        """The objects that a kustomization merges with this one, as a patch of it or the other way round, with it."""
+        same = [other for other in objects if (other.kind, other.name) == (thing.kind, thing.name)]
+        for other in same if len(same) > 1 else ():
+            if other.path != thing.path:
+                shared = set(self._over(thing.path)) & set(self._over(other.path))
+                for item in sorted(shared, key=lambda item: item.path):
+                    if (thing.path in item.patches) != (other.path in item.patches):
+                        yield item.path, other
 
 
 def _touches(item: Kustomization, thing: Object, objects: Iterable[Object]) -> Iterator[Touch]:

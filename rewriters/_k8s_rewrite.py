@@ -294,6 +294,7 @@ class _Rewriting:
         if part is None and not delivered_as_is(site):
             raise Unfit("the kubelet hands over another text than stands here ($$ is $)", "double each $ in the text")
         if part is None and site.form == "env" and site.pair:
+            self._check_merged(site)
             owner = site.owner
             assert isinstance(owner, Map)  # noqa: S101 - the owner of an env value is its entry
             self.whole[id(site.container), reference] = site
@@ -312,6 +313,22 @@ class _Rewriting:
         assert site.container is not None  # noqa: S101 - only slots of containers have targets
         variable = self._earlier(site, reference) or self._variable(manifest, site.container, reference, extra)
         return Edit(manifest.path, span, f"$({variable})".encode())
+
+    def _check_merged(self, site: Site) -> None:
+        """Raises `Unfit` when a kustomization would give this variable a value besides the reference."""
+        moving = {(item.slot.path, item.slot.pointer) for item in self.request.assignments if item.part is None}
+        for path, other in self.kustomizations.merged(site.object, self.objects):
+            for there in self.manifests[other.path].sites:
+                if (
+                    (there.object, there.form, there.slot.key) == (other, "env", site.slot.key)
+                    and text_at(there.container, "name") == text_at(site.container, "name")
+                    and (there.slot.path, there.slot.pointer) not in moving
+                ):
+                    raise Unfit(
+                        f"{path} merges this variable with that of {other.path}, which keeps its value: the API "
+                        "refuses a variable with a value and a reference",
+                        f"move both along, or take the variable out of {other.path}",
+                    )
 
     def _earlier(self, site: Site, reference: Reference) -> str:
         """The name of a variable that holds this very secret as a whole and is known where the site stands."""
