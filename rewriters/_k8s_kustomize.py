@@ -172,6 +172,8 @@ class Kustomizations:
 
     def merged(self, thing: Object, objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
         """The objects that a kustomization merges with this one, as a patch of it or the other way round, with it."""
+        if thing.path not in self._users:
+            return
         same = [other for other in objects if (other.kind, other.name) == (thing.kind, thing.name)]
         for other in same if len(same) > 1 else ():
             if other.path != thing.path:
