@@ -21,10 +21,10 @@ __all__ = ["Difference", "Leftover", "Proof", "compare", "stands_in"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that a workload received before and does not receive now, or not the same."""
+    """Something that a workload received before and does not receive now, or not the same, or that is new to it."""
 
     address: Address
-    problem: Literal["missing", "changed", "unreadable"]
+    problem: Literal["missing", "changed", "added", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,22 @@ class Proof:
 def compare(
     before: Files, after: Files, lookup: Lookup, provided: Iterable[str] = ()
 ) -> tuple[int, tuple[Difference, ...]]:
-    """How many deliveries there were before, and those that are missing or changed now.
+    """How many deliveries there were before, and those that are missing, changed or unasked for now.
 
-    `provided` names image variables (`path#NAME`) that the image no longer sets since every deployment does: they are
-    equal when a deployment hands over that name with that value.
+    A rewrite may give a workload one more variable for a value of the vault (to put it together with other text); any
+    other variable or argument that was not there before is a difference. `provided` names image variables
+    (`path#NAME`) that the image no longer sets since every deployment does: they are equal when a deployment hands
+    over that name with that value.
     """
     resolve = cache(_tolerant(lookup))
     old, unread = deliveries(before, resolve)
-    new, unread_now = deliveries(after, resolve)
+    read: list[Plaintext] = []
+
+    def noting(reference: Reference) -> Plaintext:
+        read.append(resolve(reference))
+        return read[-1]
+
+    new, unread_now = deliveries(after, noting)
     differences = [
         Difference(Address(path, f"{path}: {reason}", "object", ""), "unreadable")
         for path, reason in (unread | unread_now).items()
@@ -78,6 +86,10 @@ def compare(
             if any(item == value for item in others):
                 continue
         differences.append(Difference(address, "missing" if now is None else "changed"))
+    for address, value in new.items():
+        fresh = address not in old and address.path not in unread and address.channel in {"env", "arg"}
+        if fresh and not any(value == item for item in read):
+            differences.append(Difference(address, "added"))
     return len(old), tuple(differences)
 
 

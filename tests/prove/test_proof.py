@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriters import Plaintext, Reference
+from rewriters import Plaintext, Reference, Variable, fetch
 from secretscan.prove.proof import compare, stands_in
 
 VALUE = "n7Zq2LxKe91TgVbW"
@@ -44,6 +44,15 @@ def test_a_dropped_variable_is_a_difference() -> None:
     gone = {"compose.yaml": b"services:\n  db:\n    image: alpine\n"}
     _, differences = compare(BEFORE, gone, lookup)
     assert [(item.address.name, item.problem) for item in differences] == [("DB_PASSWORD", "missing")]
+
+
+def test_a_variable_more_is_a_difference_unless_the_vault_gives_it() -> None:
+    more = {"compose.yaml": BEFORE["compose.yaml"] + b"      DEBUG: everything\n"}
+    _, differences = compare(BEFORE, more, lookup)
+    assert [(item.address.name, item.problem) for item in differences] == [("DEBUG", "added")]
+    script = fetch.script("", [Variable("", "DB", Reference("https://shop.vault.azure.net", "db"))], None)
+    given = {"compose.yaml": BEFORE["compose.yaml"] + b"      DB_COPY: ${DB:?}\n", script.path: script.content}
+    assert not compare(BEFORE, given, lookup)[1]
 
 
 def test_an_image_variable_counts_as_provided_only_with_the_same_value() -> None:
