@@ -6,7 +6,7 @@ takes them along, and what an image no longer sets must be set by whoever runs i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import rewriters
@@ -26,7 +26,7 @@ from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan.assemble import Draft, assemble
-from secretscan.plan.candidates import Candidate, candidates, carried, widened
+from secretscan.plan.candidates import Candidate, candidates, carried, left_for, widened
 from secretscan.plan.choose import Names
 from secretscan.plan.kept import drop_irreversible
 from secretscan.plan.names import Wanted
@@ -122,15 +122,13 @@ def _round(work: Work) -> bool:
     """Asks all rewriters once; whether something has to be asked again."""
     files = work.survey.claimed
     first = {name: _ask(work, name, ()) for name in rewriters.names()}
-    again = False
-    for rewrite in first.values():
-        for refusal in rewrite.refusals:
-            again |= _refused(work, refusal)
-    if again:
-        _name(work)
+    if _settle(work, first.values()):
         return True
     requires = tuple(dict.fromkeys(need for rewrite in first.values() for need in rewrite.requires))
     work.rewrites = {name: _ask(work, name, requires) for name in rewriters.names()} if requires else first
+    if _settle(work, work.rewrites.values()):
+        return True
+    again = False
     provided = {need for rewrite in work.rewrites.values() for need in rewrite.provides}
     for need in requires:
         if need.kind == "runtime-variable" and need not in provided:
@@ -172,24 +170,43 @@ def _ask(work: Work, name: str, requires: tuple[Requirement, ...]) -> Rewrite:
     return rewriters.by_name(name).rewrite(Request(work.survey.claimed, mine, work.settings, requires))
 
 
-def _refused(work: Work, refusal: Refusal) -> bool:
-    """Takes the neighbours along, or the whole text in place of a part, if possible; else the place goes out."""
-    here = [item for item in work.open if item.where == (refusal.path, refusal.pointer)]
-    known = {item.slot.pointer for item in work.open if item.slot.path == refusal.path}
-    missing = [pointer for pointer in refusal.needs if pointer not in known]
-    stays = {item.pointer for item in work.left if item.path == refusal.path}
-    slots = {slot.pointer: slot for slot in work.survey.slots.get(refusal.path, ())}
-    if here and missing and all(pointer in slots and pointer not in stays for pointer in missing):
-        more = [carried(slots[pointer], here[0].line, work.ids) for pointer in missing]
-        if not any(item.value.empty() for item in more):
-            work.open += more
-            return True
-    if any(item.part is not None for item in here) and not refusal.needs and not unstorable(here[0].slot.value):
-        work.open = [item for item in work.open if item not in here] + [widened(here, work.ids)]
-        return True
-    return work.drop(
-        lambda item: item.where == (refusal.path, refusal.pointer), refusal.reason, refusal.alternative or _BY_HAND
-    )
+def _settle(work: Work, rewrites: Iterable[Rewrite]) -> bool:
+    """Heeds the refusals: takes neighbours along, or the whole text in place of a part, if possible; else the place
+    goes out. Whether there was anything to heed."""
+    here: dict[tuple[str, str], list[Candidate]] = {}
+    for item in work.open:
+        here.setdefault(item.where, []).append(item)
+    stays = {(left.path, left.pointer) for left in work.left}
+    slots: dict[str, dict[str, Slot]] = {}
+    gone: dict[tuple[str, str], Refusal] = {}
+    wide: dict[tuple[str, str], Candidate] = {}
+    along: list[Candidate] = []
+    for refusal in (refusal for rewrite in rewrites for refusal in rewrite.refusals):
+        path, where = refusal.path, (refusal.path, refusal.pointer)
+        if where not in here or where in gone or where in wide:
+            continue
+        if path not in slots:
+            slots[path] = {slot.pointer: slot for slot in work.survey.slots.get(path, ())}
+        missing = [pointer for pointer in refusal.needs if (path, pointer) not in here]
+        if missing and all(pointer in slots[path] and (path, pointer) not in stays for pointer in missing):
+            more = [carried(slots[path][pointer], here[where][0].line, work.ids) for pointer in missing]
+            if not any(item.value.empty() for item in more):
+                along += more
+                here |= {item.where: [item] for item in more}
+                continue
+        part = any(item.part is not None for item in here[where])
+        if part and not refusal.needs and not unstorable(here[where][0].slot.value):
+            wide[where] = widened(here[where], work.ids)
+        else:
+            gone[where] = refusal
+    if not (gone or wide or along):
+        return False
+    for where, refusal in gone.items():
+        work.left += [left_for(item, refusal.reason, refusal.alternative or _BY_HAND) for item in here[where]]
+    still = [item for item in work.open if item.where not in gone and item.where not in wide]
+    work.open = [*still, *wide.values(), *(item for item in along if item.where not in gone)]
+    _name(work)
+    return True
 
 
 def _is_for(work: Work, item: Candidate, need: Requirement) -> bool:

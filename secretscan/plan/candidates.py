@@ -19,6 +19,9 @@ from secretscan.vault.limits import unstorable
 __all__ = ["Candidate", "candidates", "carried", "left_for", "widened"]
 
 
+_BY_HAND = "move it by hand, then rotate the value"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One place that is to become a reference. `part` is `None` when all of the slot's value moves."""
@@ -63,9 +66,9 @@ def candidates(
         slot = finding.slot
         if slot is None:
             reason = finding.reason or "no rewriter knows this kind of file"
-            stay.append(_left(finding, ids, reason, "move it by hand, then rotate the value"))
+            stay.append(_left(finding, ids, reason, _BY_HAND))
         elif not slot.targets:
-            stay.append(_left(finding, ids, slot.reason or "no reference can stand here", "see docs/platforms"))
+            stay.append(_left(finding, ids, slot.reason or "no reference can stand here", _BY_HAND))
         elif not _is_text(slot.path):
             # References, scripts and other manifests would have to name it, and they are text.
             stay.append(
