@@ -19,7 +19,15 @@ from secretscan.plan.work import Work
 from secretscan.prove.proof import compare
 from secretscan.prove.traces import Traces
 
-__all__ = ["Draft", "assemble"]
+__all__ = ["Draft", "Undelivered", "assemble"]
+
+
+class Undelivered(SecretscanError):
+    """The rewritten files would deliver something else than before, to workloads of the files `paths`."""
+
+    def __init__(self, paths: tuple[str, ...], what: str, where: str, why: str, next_step: str) -> None:
+        super().__init__(what, where, why, next_step)
+        self.paths = paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ def _companions(work: Work, known: Traces) -> list[PlannedCompanion]:
 
 
 def assemble(work: Work, root: str) -> Draft:
-    """The plan and its preview. Raises `SecretscanError` when the result would deliver anything else than before."""
+    """The plan and its preview. Raises `Undelivered` when the result would deliver anything else than before."""
     kept = Kept(work)
     known = Traces.of(work.known())
     findings: dict[str, list[Finding]] = {}
@@ -195,7 +203,8 @@ def _foresee(work: Work, after: dict[str, bytes], provided: tuple[str, ...]) -> 
     _, differences = compare(work.survey.claimed, after, lookup, provided)
     if differences:
         first = differences[0]
-        raise SecretscanError(
+        raise Undelivered(
+            tuple(dict.fromkeys(item.address.path for item in differences)),
             f"the rewritten files would not deliver the same ({len(differences)} places)",
             where=first.address.subject or first.address.path,
             why=f"{first.address.channel} {first.address.name}: {first.problem}",

@@ -25,7 +25,7 @@ from secretscan.detect.survey import Survey
 from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
-from secretscan.plan.assemble import Draft, assemble
+from secretscan.plan.assemble import Draft, Undelivered, assemble
 from secretscan.plan.candidates import Candidate, candidates, carried, left_for, widened
 from secretscan.plan.choose import Names
 from secretscan.plan.kept import drop_irreversible
@@ -69,16 +69,25 @@ def build(
     listener(Progress("plan", 1, 3, "edits"))
     for _ in range(_ROUNDS):
         cancellation.check()
-        if not _round(work):
-            break
-    else:
-        raise SecretscanError(
-            "the rewriters do not agree on a plan", next_step="plan fewer targets at a time, and report this"
-        )
-    listener(Progress("plan", 2, 3, "check"))
-    draft = assemble(work, root)
-    listener(Progress("plan", 3, 3))
-    return draft
+        if _round(work):
+            continue
+        listener(Progress("plan", 2, 3, "check"))
+        try:
+            draft = assemble(work, root)
+        except Undelivered as error:
+            # One odd file must not keep all the others from moving; what is wrong with it is a mistake of ours.
+            if not work.drop(
+                lambda item, error=error: item.slot.path in error.paths,  # type: ignore[misc]
+                f"a check of the result failed for this file: {error.why}",
+                f"{_BY_HAND}; please report this",
+            ):
+                raise
+            continue
+        listener(Progress("plan", 3, 3))
+        return draft
+    raise SecretscanError(
+        "the rewriters do not agree on a plan", next_step="plan fewer targets at a time, and report this"
+    )
 
 
 def _name(work: Work) -> None:
