@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rewriters._api import Assignment, Edit, Reference, Rewrite, Rewriter, Slot, Span
-from rewriters._encode import Undecodable, decode
+from rewriters._encode import Undecodable, decode, encode
 from rewriters.plaintext import Plaintext
 
-__all__ = ["by_path", "edit_problems", "hits", "is_refused", "misplaced", "named", "slot_problems", "stored"]
+__all__ = ["by_path", "edit_problems", "hits", "is_refused", "misplaced", "named", "slot_problems", "stored", "word_in"]
 
 
 def stored(assignments: Iterable[Assignment]) -> dict[Reference, Plaintext]:
@@ -95,3 +96,13 @@ def edit_problems(data: bytes, edit: Edit) -> Iterator[str]:
         wrong = b"\r\n" in new if crlf == 0 else new.count(b"\n") != new.count(b"\r\n")
         if wrong:
             yield "brings line breaks that are not the file's"
+
+
+def word_in(text: bytes, value: Plaintext) -> bool:
+    """Whether a value stands in a text as a word of its own: plain, base64 or URL-encoded, and not as a part of a
+    name (`postgres` in `postgres-password`). Under four bytes it would be punctuation or syntax by chance."""
+    raw = value.reveal()
+    if len(raw) < 4:
+        return False
+    forms = {encode(chain, raw) for chain in ((), ("base64",), ("url",))}
+    return any(re.search(rb"(?<![\w-])" + re.escape(form) + rb"(?![\w-])", text) for form in forms if form)

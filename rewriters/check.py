@@ -31,7 +31,17 @@ from rewriters._api import (
     Unreadable,
     Variable,
 )
-from rewriters._check_facts import by_path, edit_problems, hits, is_refused, misplaced, named, slot_problems, stored
+from rewriters._check_facts import (
+    by_path,
+    edit_problems,
+    hits,
+    is_refused,
+    misplaced,
+    named,
+    slot_problems,
+    stored,
+    word_in,
+)
 from rewriters._splice import after_spans, splice
 from rewriters._undo import Hole, flaw, hole, holes, render, template, traces
 from rewriters.plaintext import Plaintext
@@ -302,6 +312,12 @@ class _Check:
             said += [text for refusal in rewrite.refusals for text in (refusal.reason, refusal.alternative)]
             for text in said:
                 self._search("", name, text.encode(), self.marks)
+        for item in done:
+            # What stands in other text by chance (`postgres`) is searched for where it was moved from, as a word.
+            value = self.values[item.reference]
+            for edit in by_path(rewrites).get(item.slot.path, ()) if not traces(value) else ():
+                if hits(edit.span, item.slot.span) and word_in(edit.replacement, value):
+                    self.tell("gone", item.slot.path, item.slot.pointer, "the moved value is a word of the new text")
         origins = {(item.slot.path, item.slot.pointer): item for item in done if item.part is None}
         for slot in self._slots_of(after, tell=True):
             inside = [span for span in regions.get(slot.path, ()) if span.touches(slot.span)]

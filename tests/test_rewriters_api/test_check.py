@@ -233,3 +233,14 @@ def test_one_name_cannot_stand_for_two_values() -> None:
     slots = Lines().slots("a.lines", FILE)
     with pytest.raises(ValueError, match="shop-password is asked to stand for two values"):
         check(Lines(), {"a.lines": FILE}, [Assignment(slot, Reference(VAULT, "shop-password")) for slot in slots])
+
+
+@pytest.mark.parametrize(
+    ("left", "broken"), [(b" # postgres", True), (b" # cG9zdGdyZXM=", True), (b" # postgres-password", False)]
+)
+def test_an_ordinary_word_is_searched_for_where_it_was_moved_from(left: bytes, broken: bool) -> None:
+    weak = b"user=anna\npassword=postgres\n"
+    rewriter = Lines(rewrite_fault=edited(lambda it: replace(it, replacement=it.replacement + left)))
+    (slot,) = (slot for slot in rewriter.slots("a.lines", weak) if slot.key == "password")
+    report = check(rewriter, {"a.lines": weak}, [Assignment(slot, Reference(VAULT, "db"))])
+    assert ("gone" in {item.promise for item in report.broken}) == broken
