@@ -16,8 +16,8 @@ are those of `secretscan.errors`. Nothing that these functions return holds a va
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +25,13 @@ from typing import TYPE_CHECKING
 from secretscan.detect.survey import common_root, survey
 from secretscan.errors import InventoryBroken, SecretscanError, UsageError
 from secretscan.events import Cancellation, Listener, Noted, silent
+from secretscan.inventory.folder import IGNORE_FILE
 from secretscan.model import Finding, Unscanned
 
 if TYPE_CHECKING:
     from rewriters import Settings
     from secretscan.inventory.ids import Ids
+    from secretscan.inventory.marks import Mark, Marks
     from secretscan.inventory.store import OccurrenceRow, Recorded, SecretRow
     from secretscan.plan.build import Draft
     from secretscan.plan.document import Plan
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Found",
+    "Ignored",
     "Outcome",
     "RunStatus",
     "Scan",
@@ -49,13 +52,19 @@ __all__ = [
     "check_plan",
     "find_run",
     "inventory",
+    "mark",
+    "marks",
     "plan",
     "prove",
     "resume",
     "scan",
     "status",
     "undo",
+    "unmark",
 ]
+
+_SAID = 10
+"""Flaws of an ignore file that are said one by one."""
 
 
 class Outcome(IntEnum):
@@ -75,8 +84,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """A finding that somebody marked in the ignore file, and what they said of it."""
+
+    found: Found
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
-    """The result of a scan. `unscanned` lists what was not read, or not as its format asks; then it is never clean."""
+    """The result of a scan. `unscanned` lists what was not read, or not as its format asks; then it is never clean.
+
+    What is marked in the ignore file is in `ignored` and not in `found`; `marks` is that file, `None` without one.
+    """
 
     root: Path
     found: tuple[Found, ...]
@@ -84,6 +104,8 @@ class Scan:
     files: int
     bytes: int
     recorded: Recorded | None = None
+    ignored: tuple[Ignored, ...] = ()
+    marks: Marks | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -106,11 +128,13 @@ def scan(
 ) -> Scan:
     """Finds credentials in files and folders, and takes them into the inventory of their root unless told not to.
 
+    What the ignore file of the root marks is told apart from the rest, and counts for nothing in the outcome.
     Raises `UsageError` for a target that is not there. An inventory that cannot be written is a note, no failure.
     """
     root = common_root(tuple(targets))
     read = survey(root, listener, cancellation)
-    if not read.findings and not (record and (root.folder / ".secretscan").is_dir()):
+    marked = os.path.lexists(root.folder / IGNORE_FILE)
+    if not read.findings and not marked and not (record and (root.folder / ".secretscan").is_dir()):
         return Scan(root.folder, (), read.unscanned, read.files, read.bytes)
     from secretscan.inventory.ids import load_ids
 
@@ -126,7 +150,68 @@ def scan(
         except (OSError, InventoryBroken) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             listener(Noted("scan", f"the inventory was not updated: {why}"))
-    return Scan(root.folder, found, read.unscanned, read.files, read.bytes, recorded)
+    said = _marks(root.folder, ids, listener) if marked else None
+    open_, ignored = _told_apart(found, said)
+    return Scan(root.folder, open_, read.unscanned, read.files, read.bytes, recorded, ignored, said)
+
+
+def _told_apart(found: Sequence[Found], marks: Marks | None) -> tuple[tuple[Found, ...], tuple[Ignored, ...]]:
+    """What is not marked, and what is."""
+    if marks is None or not marks.entries:
+        return tuple(found), ()
+    from datetime import date
+
+    today = date.today()
+    open_: list[Found] = []
+    ignored: list[Ignored] = []
+    for item in found:
+        mark = marks.of(item.secret, item.finding.location.path, today)
+        if mark is None:
+            open_.append(item)
+        else:
+            ignored.append(Ignored(item, mark))
+    return tuple(open_), tuple(ignored)
+
+
+def _marks(root: Path, ids: Ids, listener: Listener) -> Marks:
+    """The ignore file of a root; what is wrong with it is said."""
+    from secretscan.inventory.marks import load_marks
+
+    marks = load_marks(root, ids.fingerprint())
+    for flaw in marks.flaws[:_SAID]:
+        listener(Noted("scan", f"{flaw}; the line marks nothing" if flaw.line else f"{flaw}; nothing is marked"))
+    if marks.flawed > _SAID:
+        listener(Noted("scan", f"{IGNORE_FILE}: {marks.flawed - _SAID} more lines that mark nothing"))
+    return marks
+
+
+def marks(root: Path) -> Marks:
+    """What the ignore file of a root says, to this user: marks of secrets under this user's key."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.marks import load_marks
+
+    return load_marks(root, load_ids().fingerprint())
+
+
+def mark(root: Path, entries: Sequence[Mark]) -> Marks:
+    """Takes marks into the ignore file of a root, each in the place of what was said of the same secret and path
+    before. One without a `key` is made under this user's. The file as it is then. Raises `UsageError`."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.marks import add
+
+    key = load_ids().fingerprint()
+    add(root, [item if item.key else replace(item, key=key) for item in entries])
+    return marks(root)
+
+
+def unmark(root: Path, entries: Sequence[Mark]) -> Marks:
+    """Takes these marks out of the ignore file of a root. The file as it is then. Raises `UsageError`."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.marks import remove
+
+    key = load_ids().fingerprint()
+    remove(root, [item if item.key else replace(item, key=key) for item in entries])
+    return marks(root)
 
 
 def plan(

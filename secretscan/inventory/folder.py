@@ -12,9 +12,11 @@ from pathlib import Path
 
 from secretscan.errors import InventoryBroken
 
-__all__ = ["NAME", "folder_of", "read_plain"]
+__all__ = ["IGNORE_FILE", "NAME", "folder_of", "read_plain"]
 
 NAME = ".secretscan"
+IGNORE_FILE = ".secretscan-ignore"
+"""Beside it in the root, and kept in git: what people said of findings (`secretscan.inventory.marks`)."""
 
 
 def folder_of(root: Path) -> Path:
