@@ -36,10 +36,15 @@ if TYPE_CHECKING:
     from secretscan.plan.build import Draft
     from secretscan.plan.document import Plan
     from secretscan.prove.proof import Proof
+    from secretscan.run.aftermath import FollowUp
     from secretscan.run.apply import Applied
     from secretscan.run.folder import RunFolder
+    from secretscan.run.preflight import Check
     from secretscan.run.undo import Undone
+    from secretscan.vault.auth import Auth
+    from secretscan.vault.choice import VaultChoice
     from secretscan.vault.client import Vault
+    from secretscan.vault.recent import RecentVault
 
 __all__ = [
     "Found",
@@ -48,6 +53,7 @@ __all__ = [
     "RunStatus",
     "Scan",
     "Status",
+    "aftermath",
     "apply",
     "check_plan",
     "find_run",
@@ -55,7 +61,10 @@ __all__ = [
     "mark",
     "marks",
     "plan",
+    "preflight",
     "prove",
+    "recent_vaults",
+    "remember_vault",
     "resume",
     "scan",
     "status",
@@ -268,10 +277,57 @@ def apply(
     from secretscan.run.folder import begin, latest
 
     ids = check_plan(plan)
+    folder = _planned_root(plan, root)
+    return _carry_out(latest(folder, plan) or begin(folder, plan), ids, vault, listener, cancellation)
+
+
+def preflight(
+    plan: Plan,
+    vault: Vault,
+    *,
+    root: Path | None = None,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> tuple[Check, ...]:
+    """Looks at everything that `apply` needs, without writing to the vault or changing a file: each trouble is a check
+    of its own, where `apply` stops at the first.
+
+    Raises `UsageError` for a plan that this user did not make or whose folder is gone, and `Cancelled`.
+    """
+    from secretscan.run import preflight as look
+
+    ids = check_plan(plan)
+    return look.preflight(plan, vault, _planned_root(plan, root), ids, listener, cancellation or Cancellation())
+
+
+def aftermath(
+    plan: Plan, done: Applied | None = None, *, root: Path | None = None, choice: VaultChoice | None = None
+) -> tuple[FollowUp, ...]:
+    """What is left to do after a plan, with commands to copy; without `done`, what will be left."""
+    from secretscan.run import aftermath as after
+
+    return after.aftermath(plan, Path(done.root) if done else root or Path(plan.root), done, choice)
+
+
+def recent_vaults() -> tuple[RecentVault, ...]:
+    """The vaults that this user used last, the latest first."""
+    from secretscan.vault import recent
+
+    return recent.recent_vaults()
+
+
+def remember_vault(url: str, auth: Auth, descriptor: str = "") -> None:
+    """Puts a vault first in that list. Raises `UsageError` for a URL that no vault has."""
+    from secretscan.vault import recent
+
+    recent.remember_vault(url, auth, descriptor)
+
+
+def _planned_root(plan: Plan, root: Path | None) -> Path:
     folder = root or Path(plan.root)
     if not folder.is_dir():
         raise UsageError("the folder of the plan is not there", where=str(folder), next_step="give it with --root")
-    return _carry_out(latest(folder, plan) or begin(folder, plan), ids, vault, listener, cancellation)
+    return folder
 
 
 def resume(

@@ -14,7 +14,7 @@ from secretscan.errors import Cancelled
 
 __all__ = ["Cancellation", "Event", "Listener", "Noted", "Progress", "Stage", "StepDone", "silent"]
 
-Stage = Literal["scan", "plan", "store", "rewrite", "prove", "undo"]
+Stage = Literal["scan", "plan", "preflight", "store", "rewrite", "prove", "undo"]
 
 
 @dataclass(frozen=True, slots=True)

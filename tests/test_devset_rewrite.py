@@ -20,7 +20,6 @@ from secretscan import api
 from secretscan.detect.survey import Root, Survey, survey
 from secretscan.inventory.ids import Ids
 from secretscan.plan.candidates import Candidate, candidates, carried
-from secretscan.vault.client import Vault
 from secretscan.vault.server import EmbeddedVault
 
 REAL = Path(__file__).parents[2] / "shared" / "devset" / "real"
@@ -144,9 +143,7 @@ def test_the_whole_loop(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert scan.outcome in (api.Outcome.CLEAN, api.Outcome.LEAKS, api.Outcome.INCOMPLETE)
     with EmbeddedVault(("devset",)) as server:
         url = server.azure_url("devset")
-        with Vault(
-            url, server.credential(), proxy=server.proxy_url, ca_file=str(server.ca_file), use_environment=False
-        ) as vault:
+        with server.client() as vault:
             plan = api.plan([str(root)], url, vault).plan
             record_property("devset loop: files rewritten", len(plan.files))
             record_property("devset loop: places moved", len(plan.moves))

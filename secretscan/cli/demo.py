@@ -71,7 +71,6 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
 
 def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
     from secretscan import api
-    from secretscan.vault.client import Vault
     from secretscan.vault.server import EmbeddedVault
 
     before = {path: path.read_bytes() for path in _files(root)}
@@ -80,10 +79,7 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
     _tell_scan(scan)
     with EmbeddedVault((VAULT,)) as server:
         url = server.azure_url(VAULT)
-        vault = Vault(
-            url, server.credential(), proxy=server.proxy_url, ca_file=str(server.ca_file), use_environment=False
-        )
-        with vault:
+        with server.client(VAULT, cancellation=cancellation) as vault:
             draft = api.plan([str(root)], url, vault, cancellation=cancellation)
             _tell_plan(draft)
             done = api.apply(draft.plan, vault, cancellation=cancellation)

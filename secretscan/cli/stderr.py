@@ -19,6 +19,7 @@ _REDRAW_S = 0.05
 _STAGES = {
     "scan": "scanning",
     "plan": "planning",
+    "preflight": "checking",
     "store": "storing in the vault",
     "rewrite": "rewriting",
     "prove": "proving",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
@@ -17,7 +18,7 @@ from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
-from secretscan.plan.document import Move, PlannedSecret
+from secretscan.plan.document import Move, PlannedCompanion, PlannedFile, PlannedSecret
 from secretscan.prove.proof import Proof
 from secretscan.run import files
 from secretscan.run.folder import RunFolder, alone
@@ -28,7 +29,7 @@ from secretscan.vault.facts import Held
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
 
-__all__ = ["Applied", "apply_run"]
+__all__ = ["Applied", "FileReady", "apply_run", "check_companion", "check_file", "value_gone", "value_of"]
 
 ID_TAG = "secretscan-id"
 """Tag of a stored secret: its keyed id, which tells nothing of the value."""
@@ -88,22 +89,42 @@ def _check_files(run: RunFolder, ids: Ids, listener: Listener) -> None:
     """Before the first write to the vault: every file is either as planned on or as planned, and can be written."""
     for file in run.plan.files:
         files.sweep(run.root, file.path)
-        data = files.read(run.root, file.path)
-        if data is None or not (render.is_before(file, data, ids) or render.is_after(file, data, ids)):
-            raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
-        if render.is_before(file, data, ids) and files.check_writable(run.root, file.path):
+        if check_file(run.root, file, ids).linked:
             listener(Noted("rewrite", f"{file.path} has other names (hard links), which keep the plaintext"))
     for companion in run.plan.companions:
         files.sweep(run.root, companion.path)
-        files.check_writable(run.root, companion.path)
-        data = files.read(run.root, companion.path)
-        was = None if companion.was is None else render.to_bytes(companion.was)
-        if data not in (was, render.to_bytes(companion.content)):
-            raise ChangedSince(
-                "a file that the plan makes is there already",
-                where=companion.path,
-                next_step="move it away and plan again",
-            )
+        check_companion(run.root, companion)
+
+
+@dataclass(frozen=True, slots=True)
+class FileReady:
+    """A file of a plan that can be rewritten, or is already. `linked`: it has other names, which keep the plaintext."""
+
+    rewritten: bool
+    linked: bool
+
+
+def check_file(root: Path, file: PlannedFile, ids: Ids) -> FileReady:
+    """Whether a file is as planned on or as planned, and can be written. Raises `ChangedSince` and `UsageError`."""
+    data = files.read(root, file.path)
+    if data is not None and render.is_after(file, data, ids):
+        return FileReady(rewritten=True, linked=False)
+    if data is None or not render.is_before(file, data, ids):
+        raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
+    return FileReady(rewritten=False, linked=files.check_writable(root, file.path))
+
+
+def check_companion(root: Path, companion: PlannedCompanion) -> None:
+    """Whether a file can be made: nothing stands there, or what it extends, or it itself. Raises `ChangedSince` and
+    `UsageError`."""
+    files.check_writable(root, companion.path)
+    was = None if companion.was is None else render.to_bytes(companion.was)
+    if files.read(root, companion.path) not in (was, render.to_bytes(companion.content)):
+        raise ChangedSince(
+            "a file that the plan makes is there already",
+            where=companion.path,
+            next_step="move it away and plan again",
+        )
 
 
 def _store(
@@ -161,14 +182,27 @@ def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret:
 
 def _value(run: RunFolder, secret: PlannedSecret, ids: Ids, journal: Journal) -> Plaintext:
     """The value, from the first of its places that still holds it."""
+    value = value_of(secret, lambda path: files.read(run.root, path), ids)
+    if value is not None:
+        return value
+    if journal.last("stored", secret.id) is not None:  # its files were rewritten, and then somebody deleted it
+        raise missing(run.plan.reference(secret))
+    raise value_gone(secret)
+
+
+def value_of(secret: PlannedSecret, read: Callable[[str], bytes | None], ids: Ids) -> Plaintext | None:
+    """The value of a planned secret, from the first of its places that still holds it. Raises what `read` raises."""
     for origin in secret.origins:
-        data = files.read(run.root, origin.path)
+        data = read(origin.path)
         value = None if data is None else render.value_at(data, origin)
         if value is not None and ids.secret(value) == secret.id:
             return value
-    if journal.last("stored", secret.id) is not None:  # its files were rewritten, and then somebody deleted it
-        raise missing(run.plan.reference(secret))
-    raise ChangedSince(
+    return None
+
+
+def value_gone(secret: PlannedSecret) -> ChangedSince:
+    """That no place of a planned secret holds its value any more."""
+    return ChangedSince(
         "the value of a secret is no longer where it was found",
         where=secret.origins[0].path if secret.origins else secret.name,
         next_step="plan again",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -18,7 +19,7 @@ from secretscan.plan.document import Plan
 from secretscan.run.files import sync_folder
 from secretscan.run.journal import Entry, entries
 
-__all__ = ["RunFolder", "alone", "begin", "latest", "load", "open_run", "others", "run_ids"]
+__all__ = ["RunFolder", "alone", "begin", "check_keepable", "latest", "load", "open_run", "others", "run_ids"]
 
 MAX_PLAN_BYTES = 256 * 1024 * 1024
 
@@ -120,6 +121,18 @@ def begin(root: Path, plan: Plan) -> RunFolder:
     except OSError as error:
         raise _unmakable(root, error) from None
     return load(root, name)
+
+
+def check_keepable(root: Path) -> None:
+    """Whether a run can be kept in this root. Raises `JournalBroken` when not, or while another process works on it,
+    and `InventoryBroken` when the folder of the runs is a link."""
+    with alone(root):
+        try:
+            folder = _runs(root)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise _unmakable(root, error) from None
 
 
 @contextmanager

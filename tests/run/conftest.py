@@ -35,7 +35,5 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def local() -> Iterator[Local]:
     with EmbeddedVault(("shop",)) as server:
         url = server.azure_url("shop")
-        with Vault(
-            url, server.credential(), proxy=server.proxy_url, ca_file=str(server.ca_file), use_environment=False
-        ) as vault:
+        with server.client() as vault:
             yield Local(url, vault, server)

@@ -33,10 +33,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def vault_of(faults: Faults | None = None) -> Iterator[tuple[EmbeddedVault, Vault, str]]:
     with EmbeddedVault(("shop",), faults=faults) as server:
         url = server.azure_url("shop")
-        vault = Vault(
-            url, server.credential(), proxy=server.proxy_url, ca_file=str(server.ca_file), use_environment=False
-        )
-        with vault:
+        with server.client() as vault:
             yield server, vault, url
 
 

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rewriters import Plaintext
+from secretscan import events
+from secretscan.vault import pacing
 
 from .faults import Faults
 from .https import Front
@@ -23,6 +25,8 @@ from .state import Clock, Vault, VersionId, random_version_id
 from .tls import make_identity
 
 if TYPE_CHECKING:
+    from secretscan.vault.client import Vault as Client
+
     from .credential import LocalCredential
 
 
@@ -147,6 +151,34 @@ class EmbeddedVault:
         from .credential import LocalCredential
 
         return LocalCredential(lambda: self._service.token, self._service.suffix)
+
+    def client(
+        self,
+        name: str | None = None,
+        *,
+        listener: events.Listener = events.silent,
+        cancellation: events.Cancellation | None = None,
+        clock: pacing.Clock = pacing.CLOCK,
+    ) -> Client:
+        """secretscan's own client of a vault, on the production path: its real name, through the proxy. To be closed.
+
+        Raises `ValueError` for a vault that there is not.
+        """
+        from secretscan.vault.client import Vault as Client
+
+        return Client(
+            self.azure_url(name),
+            self.credential(),
+            auth="local",
+            proxy=self.proxy_url,
+            ca_file=str(self.ca_file),
+            use_environment=False,
+            writes=pacing.LOCAL,
+            reads=pacing.LOCAL,
+            clock=clock,
+            cancellation=cancellation,
+            listener=listener,
+        )
 
     # --- for tests ----------------------------------------------------------------------------------------------
 
