@@ -16,7 +16,7 @@ are those of `secretscan.errors`. Nothing that these functions return holds a va
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING
 
 from secretscan.detect.survey import common_root, survey
 from secretscan.errors import InventoryBroken, SecretscanError, UsageError
-from secretscan.events import Cancellation, Listener, Noted, silent
+from secretscan.events import Cancellation, FileScanned, Listener, Noted, silent
 from secretscan.inventory.folder import IGNORE_FILE
-from secretscan.model import Finding, Unscanned
+from secretscan.inventory.sightings import Sighter, held
+from secretscan.model import Finding, Sighting, Unscanned
 
 if TYPE_CHECKING:
     from rewriters import Settings
@@ -67,6 +68,7 @@ __all__ = [
     "remember_vault",
     "resume",
     "scan",
+    "sightings",
     "status",
     "undo",
     "unmark",
@@ -137,18 +139,34 @@ def scan(
 ) -> Scan:
     """Finds credentials in files and folders, and takes them into the inventory of their root unless told not to.
 
-    What the ignore file of the root marks is told apart from the rest, and counts for nothing in the outcome.
+    What the ignore file of the root marks is told apart from the rest, and counts for nothing in the outcome. The
+    listener hears a `FileScanned` for each file, of marked findings too.
     Raises `UsageError` for a target that is not there. An inventory that cannot be written is a note, no failure.
     """
     root = common_root(tuple(targets))
-    read = survey(root, listener, cancellation)
-    marked = os.path.lexists(root.folder / IGNORE_FILE)
-    if not read.findings and not marked and not (record and (root.folder / ".secretscan").is_dir()):
-        return Scan(root.folder, (), read.unscanned, read.files, read.bytes)
-    from secretscan.inventory.ids import load_ids
+    found: list[Found] = []
+    sighter = Sighter()
+    ids: Ids | None = None
 
-    ids = load_ids()
-    found = tuple(Found(ids.secret(finding.value), finding) for finding in read.findings)
+    def heard(path: str, findings: tuple[Finding, ...], unscanned: tuple[Unscanned, ...]) -> None:
+        nonlocal ids
+        if findings and ids is None:
+            from secretscan.inventory.ids import load_ids
+
+            ids = load_ids()
+        here = [Found(ids.secret(finding.value), finding) for finding in findings] if ids is not None else []
+        found.extend(here)
+        sightings = sighter.of_file((item.secret, item.finding) for item in here)
+        listener(FileScanned(held(path), sightings, unscanned))
+
+    read = survey(root, listener, cancellation, heard)
+    marked = os.path.lexists(root.folder / IGNORE_FILE)
+    if not found and not marked and not (record and (root.folder / ".secretscan").is_dir()):
+        return Scan(root.folder, (), read.unscanned, read.files, read.bytes)
+    if ids is None:
+        from secretscan.inventory.ids import load_ids
+
+        ids = load_ids()
     recorded: Recorded | None = None
     if record:
         from secretscan.inventory.store import Inventory
@@ -456,6 +474,18 @@ def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, .
 
     with Inventory(root, load_ids().fingerprint()) as store:
         return store.secrets(), store.occurrences()
+
+
+def sightings(root: Path) -> Iterator[tuple[Sighting, ...]]:
+    """Every place that the inventory of a root knows, in batches that come as they are asked for, from one thread:
+    none when it was never scanned. Raises `InventoryBroken`."""
+    if not os.path.lexists(root / ".secretscan" / "inventory.db"):
+        return
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.store import Inventory
+
+    with Inventory(root, load_ids().fingerprint()) as store:
+        yield from store.sightings()
 
 
 def status(root: Path) -> Status:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from secretscan.errors import Cancelled
 
-__all__ = ["Cancellation", "Event", "Listener", "Noted", "Progress", "Stage", "StepDone", "silent"]
+if TYPE_CHECKING:
+    from secretscan.model import Sighting, Unscanned
+
+__all__ = ["Cancellation", "Event", "FileScanned", "Listener", "Noted", "Progress", "Stage", "StepDone", "silent"]
 
 Stage = Literal["scan", "plan", "preflight", "store", "rewrite", "prove", "undo"]
 
@@ -46,7 +49,17 @@ class Noted:
     text: str
 
 
-Event = Progress | StepDone | Noted
+@dataclass(frozen=True, slots=True)
+class FileScanned:
+    """A file was read, with all that was found in it: nothing, mostly. `unscanned` says what of it was not read, also
+    of a path that was not opened at all."""
+
+    path: str
+    sightings: tuple[Sighting, ...] = ()
+    unscanned: tuple[Unscanned, ...] = ()
+
+
+Event = Progress | StepDone | Noted | FileScanned
 Listener = Callable[[Event], None]
 
 

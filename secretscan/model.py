@@ -76,3 +76,33 @@ class Unscanned:
     reason: str
     line: int = 0
     partial: bool = False
+
+
+SightingState = Literal["present", "migrated", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One place of one secret as a list shows it: a finding, or a place that the inventory remembers, without value.
+
+    `secret`, `source`, `path`, `pointer` and `ordinal` say which place it is, in every scan anew; texts are as the
+    inventory holds them. `kind` and `strength` are those of the finding, or of the secret. `reason` says why no
+    reference can stand here, and is empty where one can. `name` is the secret's in the vault, empty until it is there.
+    """
+
+    secret: str
+    rule: str
+    kind: str
+    strength: str
+    source: str
+    path: str
+    pointer: str
+    key: str
+    platform: str
+    encoding: tuple[str, ...]
+    line: int
+    column: int
+    ordinal: int
+    state: SightingState = "present"
+    reason: str = ""
+    name: str = ""

@@ -10,7 +10,7 @@ import sys
 import time
 
 from secretscan.errors import SecretscanError, printable
-from secretscan.events import Event, Noted, Progress, StepDone
+from secretscan.events import Event, FileScanned, Noted, Progress, StepDone
 
 __all__ = ["Speaker"]
 
@@ -57,7 +57,7 @@ class Speaker:
         """Shows an event."""
         if isinstance(event, Noted):
             self.warn(event.text)
-        elif self._quiet:
+        elif self._quiet or isinstance(event, FileScanned):
             return
         elif isinstance(event, StepDone):
             if not self._terminal:  # there the bar says how far it is

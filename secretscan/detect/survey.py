@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from secretscan.sources.file import SourceFile
 
 MAX_CONTEXT = 1024 * 1024
+
+Heard = Callable[[str, tuple[Finding, ...], tuple[Unscanned, ...]], None]
+"""Called for each file that was read, and each path that was not, with what was found and what was not read."""
 
 __all__ = ["Root", "Survey", "common_root", "survey"]
 
@@ -69,7 +73,12 @@ def common_root(targets: tuple[str, ...]) -> Root:
     return Root(folder, tuple("" if place == folder else place.relative_to(folder).as_posix() for place in places))
 
 
-def survey(root: Root, listener: Listener = silent, cancellation: Cancellation | None = None) -> Survey:
+def survey(
+    root: Root,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+    heard: Heard | None = None,
+) -> Survey:
     """Reads the tree. Raises `Cancelled` between two files."""
     from secretscan.sources.tree import walk
 
@@ -85,6 +94,8 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
             cancellation.check()
         if isinstance(item, Unscanned):
             unscanned.append(item)
+            if heard is not None:
+                heard(item.path, (), (item,))
             continue
         if detector is None:
             from rewriters import CONTEXT
@@ -95,6 +106,8 @@ def survey(root: Root, listener: Listener = silent, cancellation: Cancellation |
         result = detector.scan(item, "tree")
         findings += result.findings
         unscanned += result.unscanned
+        if heard is not None:
+            heard(item.path, result.findings, result.unscanned)
         if result.data is not None:
             claimed[item.path] = result.data
             slots[item.path] = result.slots

@@ -20,7 +20,8 @@ from typing import Literal, Self
 
 from secretscan.errors import InventoryBroken
 from secretscan.inventory.folder import folder_of
-from secretscan.model import Finding
+from secretscan.inventory.sightings import QUERY, held, of_row
+from secretscan.model import Finding, Sighting
 
 __all__ = ["Inventory", "OccurrenceRow", "Recorded", "SecretRow"]
 
@@ -47,6 +48,10 @@ CREATE TABLE occurrence (
 ) WITHOUT ROWID;
 CREATE INDEX occurrence_path ON occurrence (source, path);
 """
+
+
+BATCH = 1000
+"""Places that are read at a time: few enough that a screen can show the first of them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ class Inventory:
         try:
             yield
         except (sqlite3.Error, ValueError, TypeError) as error:
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _PASSING:
+            if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) in _PASSING:
                 raise InventoryBroken(
                     "the inventory cannot be used now",
                     where=str(self.path),
@@ -201,7 +206,7 @@ class Inventory:
         with self.changes(), closing(self._db.cursor()) as db:
             for secret, finding in found:
                 place = finding.location
-                path, pointer = _text(place.path), _text(place.pointer)
+                path, pointer = held(place.path), held(place.pointer)
                 ordinal = times[secret, path, pointer]
                 times[secret, path, pointer] += 1
                 seen.add((secret, path, pointer, ordinal))
@@ -212,8 +217,8 @@ class Inventory:
                 )
                 key = (secret, source, path, pointer, ordinal)
                 details = (
-                    *(finding.rule, place.platform, _text(place.key), json.dumps(finding.encoding)),
-                    *(place.line, place.column, _text(finding.reason), now),
+                    *(finding.rule, place.platform, held(place.key), json.dumps(finding.encoding)),
+                    *(place.line, place.column, held(finding.reason), now),
                 )
                 db.execute(
                     "UPDATE occurrence SET rule = ?, platform = ?, key = ?, encoding = ?, line = ?, column = ?,"
@@ -231,7 +236,7 @@ class Inventory:
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'present', ?, ?, ?, ?, ?, ?)",
                     (*details, now, *key),
                 )
-            for path in map(_text, scanned):
+            for path in map(held, scanned):
                 rows = db.execute(
                     "SELECT secret, pointer, ordinal FROM occurrence"
                     " WHERE source = ? AND path = ? AND state = 'present'",
@@ -276,7 +281,7 @@ class Inventory:
                 " column, state, reason, first_seen, last_seen)"
                 " VALUES (?, 'tree', ?, ?, 0, 'plan', ?, ?, '[]', ?, 1, 'present', '', ?, ?)"
                 " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, state = 'present'",
-                (secret, _text(path), _text(pointer), platform, _text(key), line, now, now),
+                (secret, held(path), held(pointer), platform, held(key), line, now, now),
             )
 
     def mark(self, path: str, pointers: Iterable[str], state: OccurrenceState, source: str = "tree") -> None:
@@ -286,7 +291,7 @@ class Inventory:
                 self._db.execute(
                     "UPDATE occurrence SET state = ? WHERE source = ? AND path = ? AND pointer = ?"
                     " AND state IN ('present', 'migrated')",
-                    (state, source, _text(path), _text(pointer)),
+                    (state, source, held(path), held(pointer)),
                 )
 
     def secrets(self) -> tuple[SecretRow, ...]:
@@ -318,16 +323,30 @@ class Inventory:
             ).fetchall()
             return tuple(OccurrenceRow(**{**row, "encoding": tuple(json.loads(row["encoding"]))}) for row in rows)
 
+    def sightings(self) -> Iterator[tuple[Sighting, ...]]:
+        """All places by path, at most `BATCH` at a time, so that the first ones are there at once.
+
+        Each batch is read by itself: a scan may write between two of them.
+        """
+        after = ("", "", "", "", -1)
+        texts: dict[str, str] = {}
+        chains: dict[str, tuple[str, ...]] = {}
+        while True:
+            with self._guarded():
+                rows = self._db.execute(QUERY, (*after, BATCH)).fetchall()
+                batch = tuple(of_row(row, texts, chains) for row in rows)
+            if batch:
+                yield batch
+            if len(batch) < BATCH:
+                return
+            last = batch[-1]
+            after = (last.source, last.path, last.secret, last.pointer, last.ordinal)
+
 
 def _state(name: str, present: int, migrated: int) -> SecretState:
     if name:
         return "migrated" if migrated and not present else "stored"
     return "found" if present else "gone"
-
-
-def _text(text: str) -> str:
-    """Text as SQLite can hold it: what is no character (a byte of a file name that is not UTF-8) as an escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _make_tables(db: sqlite3.Connection) -> None:

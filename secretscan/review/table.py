@@ -1,0 +1,388 @@
+"""All places of a root in columns, made to be filtered, counted, grouped and sorted at every key.
+
+50,000 places are asked in a few milliseconds: each facet is a column of one byte a place, so that a condition is a
+translation of bytes, several are one AND of long integers, and counting is counting bytes. Texts are searched in one
+string a place. A place keeps its index for as long as the table lives.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import chain, compress
+from operator import and_, or_
+from typing import TYPE_CHECKING
+
+from secretscan.model import Sighting, SightingState
+from secretscan.review.query import ALL, FACETS, FIXED, Facet, Query, Term
+from secretscan.review.view import Group, Row, Sort, View
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from secretscan.inventory.marks import Marks
+
+__all__ = ["MORE", "Group", "Row", "Sort", "Table", "View"]
+
+MORE = "more"
+"""The value of a facet under which those beyond the 254th are counted together."""
+
+_MOST = 254
+_FLAGS = bytes((0, *[255] * 255))
+_STATES: tuple[SightingState, ...] = ("present", "migrated", "gone")
+_NO_PLATFORM = "none"
+
+
+class _Column:
+    """One facet: a code for each place, from 1, and the values of the codes."""
+
+    __slots__ = ("_codes", "_fixed", "bytes", "values")
+
+    def __init__(self, values: Sequence[str] = ()) -> None:
+        """`values` are those that are listed first, in this order."""
+        self._fixed = bool(values)
+        self.bytes = bytearray()
+        self.values: list[str] = []
+        self._codes: dict[str, int] = {}
+        for value in values:
+            self.code(value)
+
+    def code(self, value: str) -> int:
+        code = self._codes.get(value)
+        if code is not None:
+            return code
+        if len(self.values) >= _MOST:
+            if len(self.values) == _MOST:
+                self.values.append(MORE)
+            return _MOST + 1
+        self.values.append(value)
+        code = self._codes[value] = len(self.values)
+        return code
+
+    def where(self, holds: Callable[[str], bool]) -> int:
+        """A byte of ones for each place whose value holds, a byte of zeros for the others, as a number."""
+        table = bytearray(256)
+        for code, value in enumerate(self.values, 1):
+            if holds(value):
+                table[code] = 255
+        return int.from_bytes(self.bytes.translate(table), "little")
+
+    def counts(self, left: int) -> tuple[tuple[str, int], ...]:
+        """The values that there are in the table, each with its places among those that are left."""
+        codes = (int.from_bytes(self.bytes, "little") & left).to_bytes(len(self.bytes), "little")
+        there = [(value, code) for code, value in enumerate(self.values, 1) if code in self.bytes]
+        if not self._fixed:
+            there.sort()
+        return tuple((value, codes.count(code)) for value, code in there)
+
+    def put(self, index: int, value: str) -> None:
+        self.bytes[index] = self.code(value)
+
+    def __getitem__(self, index: int) -> str:
+        return self.values[self.bytes[index] - 1]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A query against the values that there are: for each facet the values that may be (`None` for all) and those that
+    may not; words that are values of several facets; and texts."""
+
+    wanted: dict[Facet, set[str] | None] = field(default_factory=dict)
+    unwanted: dict[Facet, set[str]] = field(default_factory=dict)
+    either: list[tuple[dict[Facet, frozenset[str]], bool]] = field(default_factory=list)
+    texts: list[Term] = field(default_factory=list)
+
+    @staticmethod
+    def of(query: Query, known: Mapping[Facet, Collection[str]]) -> _Asked:
+        asked = _Asked()
+        for term in query.terms:
+            facets = term.facets(known)
+            if not facets:
+                asked.texts.append(term)
+            elif len(facets) > 1:
+                asked.either.append((facets, term.negated))
+            for facet, values in facets.items() if len(facets) == 1 else ():
+                asked.wanted.setdefault(facet, None)
+                if term.negated:
+                    asked.unwanted.setdefault(facet, set()).update(values)
+                else:
+                    asked.wanted[facet] = (asked.wanted[facet] or set()) | values
+        return asked
+
+    def holds(self, facet: Facet, value: str) -> bool:
+        wanted = self.wanted[facet]
+        return (wanted is None or value in wanted) and value not in self.unwanted.get(facet, ())
+
+
+class Table:
+    """The places. Feed it with `extend` from the inventory and with `replace` while files are scanned, in any order."""
+
+    def __init__(self) -> None:
+        self._secret: list[str] = []
+        self._path: list[str] = []
+        self._pointer: list[str] = []
+        self._key: list[str] = []
+        self._rule: list[str] = []
+        self._reason: list[str] = []
+        self._encoding: list[tuple[str, ...]] = []
+        self._line = array("I")
+        self._column = array("I")
+        self._ordinal = array("I")
+        self._found = bytearray()
+        self._facets: dict[Facet, _Column] = {facet: _Column(FIXED.get(facet, ())) for facet in FACETS}
+        self._texts: list[str] = []
+        """Of each place all that a filter looks for texts in, in small letters, a line a field."""
+        self._files: dict[str, array[int]] = {}
+        self._names: dict[str, str] = {}
+        self._marks: Marks | None = None
+        self._marked: frozenset[str] = frozenset()
+        self._today: date | None = None
+        self._scanned: set[tuple[str, str]] = set()
+        # Put right before the next look, so that a scan under way pays for it once a screen and not once a file.
+        self._unsorted: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._orders: dict[Sort, array[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._secret)
+
+    def __getitem__(self, index: int) -> Sighting:
+        """The place of an index."""
+        secret, facets = self._secret[index], self._facets
+        return Sighting(
+            secret=secret,
+            rule=self._rule[index],
+            kind=facets["kind"][index],
+            strength=facets["strength"][index],
+            source=facets["source"][index],
+            path=self._path[index],
+            pointer=self._pointer[index],
+            key=self._key[index],
+            platform="" if facets["platform"][index] == _NO_PLATFORM else facets["platform"][index],
+            encoding=self._encoding[index],
+            line=self._line[index],
+            column=self._column[index],
+            ordinal=self._ordinal[index],
+            state=_STATES[self._found[index]],
+            reason=self._reason[index],
+            name=self._names.get(secret, ""),
+        )
+
+    def value(self, index: int, facet: Facet) -> str:
+        """A facet's value of a place: its `state` is what a person reads, marks and vault taken into account."""
+        self._settle()
+        return self._facets[facet][index]
+
+    def extend(self, sightings: Iterable[Sighting]) -> None:
+        """Takes in places of the inventory, each once. What a scan has said of a file meanwhile is newer."""
+        for sighting in sightings:
+            self._name(sighting)
+            if (sighting.source, sighting.path) not in self._scanned:
+                self._append(sighting, sighting.state)
+            elif _place(sighting) not in self._places(sighting.path, sighting.source):
+                self._append(sighting, "gone" if sighting.state == "present" else sighting.state)
+
+    def replace(self, path: str, sightings: Iterable[Sighting], source: str = "tree") -> None:
+        """Takes in all that a scan found in one file, as the inventory does: places that it no longer has are gone,
+        but for those that were migrated."""
+        self._scanned.add((source, path))
+        known = self._places(path, source)
+        for sighting in sightings:
+            self._name(sighting)
+            index = known.pop(_place(sighting), None)
+            if index is None:
+                self._append(sighting, "present")
+            else:
+                self._update(index, sighting, "present")
+        for index in known.values():
+            if _STATES[self._found[index]] == "present":
+                self._found[index] = _STATES.index("gone")
+                self._settle_one(index)
+
+    def set_marks(self, marks: Marks, today: date) -> None:
+        """Takes marks into account from now on; `today` tells which have expired."""
+        before = self._marked
+        self._marked = frozenset(entry.secret for entry in marks.entries)
+        self._marks, self._today = marks, today
+        self._unsettled |= before | self._marked
+
+    def select(
+        self,
+        query: Query = ALL,
+        group: Group = "secret",
+        sort: Sort = "place",
+        toggled: frozenset[str] = frozenset(),
+        opened: bool | None = None,
+    ) -> View:
+        """The places for which the query holds, in groups. `toggled` are the keys of groups that are not as all others
+        are: open or closed as `opened` says, or as is usual for that kind of group.
+
+        A group stands where the first of its places stands, or by their number if sorted by `places`.
+        """
+        self._settle()
+        size = len(self)
+        asked = _Asked.of(query, {facet: column.values for facet, column in self._facets.items()})
+        left = self._left_by_texts(asked)
+        parts = {facet: self._facets[facet].where(partial(asked.holds, facet)) for facet in asked.wanted}
+        counts: dict[Facet, tuple[tuple[str, int], ...]] = {}
+        for facet, column in self._facets.items():
+            others = reduce(and_, (part for other, part in parts.items() if other != facet), left)
+            counts[facet] = column.counts(others)
+        mask = reduce(and_, parts.values(), left).to_bytes(size, "little")
+        order = self._order("place" if sort == "places" else sort)
+        members = _grouped(compress(order, map(mask.__getitem__, order)), self._keys(group))
+        if sort == "places":
+            members = dict(sorted(members.items(), key=lambda each: -len(each[1])))
+        secrets = len(members) if group == "secret" else len(set(compress(self._secret, mask)))
+        return View(group, members, counts, secrets, toggled, opened)
+
+    def _left_by_texts(self, asked: _Asked) -> int:
+        """The places that hold what is not asked of one facet alone."""
+        mask = b"\xff" * len(self)
+        for term in asked.texts:
+            if not term.name:
+                (text,) = term.values
+                hits = [flag and text in line for flag, line in zip(mask, self._texts, strict=True)]
+            else:
+                column = self._field(term.name)
+                meant = {each for each in set(column) if any(text in each.casefold() for text in term.values)}
+                hits = [flag and each in meant for flag, each in zip(mask, column, strict=True)]
+            if term.negated:
+                hits = [flag and not hit for flag, hit in zip(mask, hits, strict=True)]
+            mask = bytes(hits).translate(_FLAGS)
+        left = int.from_bytes(mask, "little")
+        for facets, negated in asked.either:
+            parts = (self._facets[facet].where(values.__contains__) for facet, values in facets.items())
+            hit = reduce(or_, parts)
+            left = left & ~hit if negated else left & hit
+        return left
+
+    def _field(self, name: str) -> list[str]:
+        if name == "name":
+            return [self._names.get(secret, "") for secret in self._secret]
+        columns = {"path": self._path, "key": self._key, "rule": self._rule, "secret": self._secret}
+        return columns[name]
+
+    def _keys(self, group: Group) -> Sequence[str]:
+        if group == "platform":
+            column = self._facets["platform"]
+            return [column.values[code - 1] for code in column.bytes]
+        return self._secret if group == "secret" else self._path
+
+    def _order(self, sort: Sort) -> array[int]:
+        """All places in the order of a sort. Places that it does not tell apart are by path and line."""
+        for path in self._unsorted:
+            self._files[path] = array("I", sorted(self._files[path], key=self._position))
+        self._unsorted.clear()
+        if sort not in self._orders:
+            if sort == "place":
+                order: Iterable[int] = chain.from_iterable(self._files[path] for path in sorted(self._files))
+            elif sort == "name":
+                by_secret = _grouped(self._order("place"), self._secret)
+                named = sorted(
+                    by_secret, key=lambda secret: (secret not in self._names, self._names.get(secret), secret)
+                )
+                order = chain.from_iterable(by_secret[secret] for secret in named)
+            else:
+                column = self._facets["strength" if sort == "strength" else "kind"]
+                order = sorted(self._order("place"), key=column.bytes.__getitem__)
+            self._orders[sort] = array("I", order)
+        return self._orders[sort]
+
+    def _position(self, index: int) -> tuple[object, ...]:
+        return (
+            *(self._line[index], self._column[index], self._pointer[index], self._secret[index]),
+            *(self._ordinal[index], self._facets["source"][index]),
+        )
+
+    def _append(self, sighting: Sighting, state: SightingState) -> None:
+        index = len(self._secret)
+        self._secret.append(sighting.secret)
+        self._path.append(sighting.path)
+        self._pointer.append(sighting.pointer)
+        for column in (self._key, self._rule, self._reason, self._texts):
+            column.append("")
+        self._encoding.append(())
+        self._line.append(0)
+        self._column.append(0)
+        self._ordinal.append(sighting.ordinal)
+        self._found.append(0)
+        for facet in self._facets.values():
+            facet.bytes.append(0)
+        self._files.setdefault(sighting.path, array("I")).append(index)
+        self._update(index, sighting, state)
+
+    def _update(self, index: int, sighting: Sighting, state: SightingState) -> None:
+        self._key[index] = sighting.key
+        self._rule[index] = sighting.rule
+        self._reason[index] = sighting.reason
+        self._encoding[index] = sighting.encoding
+        self._line[index] = sighting.line
+        self._column[index] = sighting.column
+        self._found[index] = _STATES.index(state)
+        facets = self._facets
+        facets["kind"].put(index, sighting.kind)
+        facets["strength"].put(index, sighting.strength)
+        facets["platform"].put(index, sighting.platform or _NO_PLATFORM)
+        facets["source"].put(index, sighting.source)
+        facets["rewritable"].put(index, "no" if sighting.reason else "yes")
+        self._settle_one(index)
+        self._unsorted.add(sighting.path)
+        self._orders.clear()
+
+    def _name(self, sighting: Sighting) -> None:
+        if sighting.name and self._names.get(sighting.secret) != sighting.name:
+            self._names[sighting.secret] = sighting.name
+            self._unsettled.add(sighting.secret)
+
+    def _settle(self) -> None:
+        """Puts right what follows from names and marks that came after the places."""
+        if self._unsettled:
+            for index, secret in enumerate(self._secret):
+                if secret in self._unsettled:
+                    self._settle_one(index)
+            self._unsettled.clear()
+            self._orders.clear()
+
+    def _settle_one(self, index: int) -> None:
+        secret, path = self._secret[index], self._path[index]
+        name = self._names.get(secret, "")
+        fields = (path, self._pointer[index], self._key[index], name, self._rule[index], secret)
+        self._texts[index] = "\n".join(fields).casefold()
+        state: str = _STATES[self._found[index]]
+        if state == "present":
+            state = self._marked_as(secret, path) or ("stored" if name else "open")
+        self._facets["state"].put(index, state)
+
+    def _marked_as(self, secret: str, path: str) -> str:
+        if self._marks is None or self._today is None or secret not in self._marked:
+            return ""
+        mark = self._marks.of(secret, path, self._today)
+        return mark.kind if mark is not None else ""
+
+    def _places(self, path: str, source: str) -> dict[tuple[str, str, str, int], int]:
+        """The places of a file by what tells them apart."""
+        sources = self._facets["source"]
+        return {
+            (self._secret[index], source, self._pointer[index], self._ordinal[index]): index
+            for index in self._files.get(path, ())
+            if sources[index] == source
+        }
+
+
+def _place(sighting: Sighting) -> tuple[str, str, str, int]:
+    return sighting.secret, sighting.source, sighting.pointer, sighting.ordinal
+
+
+def _grouped(places: Iterable[int], keys: Sequence[str]) -> dict[str, list[int]]:
+    """Places by their keys, both in the order of the places."""
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        key = keys[place]
+        if key in groups:
+            groups[key].append(place)
+        else:
+            groups[key] = [place]
+    return groups
