@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 
@@ -87,6 +86,8 @@ def of_row(row: tuple[object, ...], texts: dict[str, str], chains: dict[str, tup
     if len(chain) > _LONGEST_CHAIN:
         raise ValueError
     if chain not in chains:
+        import json
+
         chains[chain] = tuple(str(codec) for codec in json.loads(chain))
     if state not in _STATES:
         raise ValueError
