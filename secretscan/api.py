@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from secretscan.inventory.marks import Mark, Marks
     from secretscan.inventory.store import OccurrenceRow, Recorded, SecretRow
     from secretscan.plan.build import Draft
+    from secretscan.plan.choices import Choices
     from secretscan.plan.document import Plan
+    from secretscan.plan.saved import Saved
     from secretscan.prove.proof import Proof
     from secretscan.run.aftermath import FollowUp
     from secretscan.run.apply import Applied
@@ -58,15 +60,19 @@ __all__ = [
     "apply",
     "check_plan",
     "find_run",
+    "forget_review",
     "inventory",
+    "load_review",
     "mark",
     "marks",
+    "name_fault",
     "plan",
     "preflight",
     "prove",
     "recent_vaults",
     "remember_vault",
     "resume",
+    "save_review",
     "scan",
     "sightings",
     "status",
@@ -249,17 +255,20 @@ def plan(
     settings: Settings | None = None,
     placeholders: bool = False,
     prefix: str = "",
+    choices: Choices | None = None,
     listener: Listener = silent,
     cancellation: Cancellation | None = None,
 ) -> Draft:
     """The value-free plan for everything found in the targets, and its masked preview. Changes nothing.
 
     `vault` is asked which names are taken; without one every value is planned as new and `apply` checks. `prefix`
-    begins the names made for the vault (default: the root folder's name).
+    begins the names made for the vault (default: the root folder's name). `choices` are a person's: names that are
+    used exactly, and what stays out. Raises `UsageError` for a chosen name that cannot be used.
     """
     from rewriters import Settings
     from secretscan.inventory.ids import load_ids
     from secretscan.plan.build import build
+    from secretscan.plan.choices import EMPTY
 
     root = common_root(tuple(targets))
     read = survey(root, listener, cancellation)
@@ -276,8 +285,42 @@ def plan(
         placeholders=placeholders,
         prefix=prefix,
         known={secret.id: secret.name for secret in known if secret.name and secret.vault_url == vault_url},
+        choices=choices or EMPTY,
         root=str(root.folder),
     )
+
+
+def name_fault(plan: Plan, secret: str, name: str, taken: Iterable[str] = ()) -> str:
+    """What is to say, while a person types it, of a name chosen for a secret of the plan, or `""`.
+
+    Without `taken` only what makes the name impossible; with it (`Draft.taken`) also that the vault has the name.
+    """
+    from secretscan.plan.names import name_fault
+
+    return name_fault(plan, secret, name, taken)
+
+
+def save_review(root: Path, saved: Saved) -> None:
+    """Keeps how far a migration of the root came. Raises `InventoryBroken` when that cannot be done."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.plan.saved import save
+
+    save(root, saved, load_ids())
+
+
+def load_review(root: Path) -> Saved | None:
+    """How far a migration of the root came, or `None`. Raises `UsageError` for a state that is not this user's own."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.plan.saved import load
+
+    return load(root, load_ids())
+
+
+def forget_review(root: Path) -> None:
+    """Removes what `save_review` kept, if anything. Raises `InventoryBroken` when that cannot be done."""
+    from secretscan.plan.saved import forget
+
+    forget(root)
 
 
 def apply(

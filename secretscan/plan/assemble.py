@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rewriters import Companion, Edit, Plaintext, Reference, Variable, fetch, splice
 from rewriters._undo import hole
@@ -33,11 +33,13 @@ class Undelivered(SecretscanError):
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A plan, and the preview of its edits in which every value is masked. `unscanned` is what could not be read: the
-    plan says nothing of it."""
+    plan says nothing of it. `taken` are all names that the vault has, deleted ones included; none when it was not
+    asked."""
 
     plan: Plan
     diffs: tuple[FileDiff, ...]
     unscanned: tuple[Unscanned, ...] = ()
+    taken: tuple[str, ...] = field(default=(), repr=False)
 
 
 def _companions(work: Work, known: Traces) -> list[PlannedCompanion]:
@@ -144,7 +146,7 @@ def assemble(work: Work, root: str) -> Draft:
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
     )
-    return Draft(plan.sealed(work.ids), tuple(diffs), work.survey.unscanned)
+    return Draft(plan.sealed(work.ids), tuple(diffs), work.survey.unscanned, work.names.existing)
 
 
 def _grouped(items: Iterable[Candidate]) -> dict[str, list[Candidate]]:
@@ -165,7 +167,7 @@ def _unread(work: Work) -> list[Left]:
     """Where a value that moves stands besides: in a comment, or where no platform reads it."""
     strong = {item.id: item for item in work.open if item.strength == "strong"}
     seen = Traces.of({id_: item.value for id_, item in strong.items()})
-    known = {(item.path, item.secret) for item in work.left}
+    known = {(item.path, item.secret) for item in work.left} | work.standing
     result: list[Left] = []
     edits = work.edits()
     for path, whole in work.survey.claimed.items():

@@ -7,6 +7,7 @@ takes them along, and what an image no longer sets must be set by whoever runs i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rewriters
@@ -26,10 +27,12 @@ from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan.assemble import Draft, Undelivered, assemble
-from secretscan.plan.candidates import Candidate, candidates, carried, left_for, widened
+from secretscan.plan.candidates import Candidate, candidates, carried, widened
+from secretscan.plan.choices import EMPTY, Choices
 from secretscan.plan.choose import Names
 from secretscan.plan.kept import drop_irreversible
 from secretscan.plan.names import Wanted
+from secretscan.plan.reach import drop_reaching
 from secretscan.plan.work import Work
 from secretscan.vault.limits import unstorable
 
@@ -54,22 +57,27 @@ def build(
     placeholders: bool = False,
     prefix: str = "",
     known: Mapping[str, str] | None = None,
+    choices: Choices = EMPTY,
     root: str,
 ) -> Draft:
     """The plan for everything found. Without a vault (`None`) all values are planned as new, and applying checks.
 
-    `known` are names that the inventory remembers for this vault, by secret id. Raises what the vault raises, and
-    `Cancelled`.
+    `known` are names that the inventory remembers for this vault, by secret id. Raises what the vault raises,
+    `UsageError` for a chosen name that cannot be used, and `Cancelled`.
     """
     found, left = candidates(survey.findings, ids, placeholders=placeholders)
     listener(Progress("plan", 0, 3, "names"))
-    names = Names(vault if found else None, prefix or survey.root.folder.name, known or {})
-    work = Work(survey, settings, vault_url, ids, names, found, left)
+    names = Names(vault if found else None, prefix or survey.root.folder.name, known or {}, choices.names)
+    work = Work(survey, settings, vault_url, ids, names, found, left, choices)
+    work.heed_choices()
     _name(work)
     listener(Progress("plan", 1, 3, "edits"))
     for _ in range(_ROUNDS):
         cancellation.check()
         if _round(work):
+            continue
+        if not names.as_chosen(work.values()):
+            _name(work)
             continue
         listener(Progress("plan", 2, 3, "check"))
         try:
@@ -130,19 +138,20 @@ def _subject(slot: Slot) -> str:
 def _round(work: Work) -> bool:
     """Asks all rewriters once; whether something has to be asked again."""
     files = work.survey.claimed
-    first = {name: _ask(work, name, ()) for name in rewriters.names()}
+    ask = partial(_ask, work)
+    first = {name: ask(name, work.open, ()) for name in rewriters.names()}
     if _settle(work, first.values()):
         return True
     requires = tuple(dict.fromkeys(need for rewrite in first.values() for need in rewrite.requires))
-    work.rewrites = {name: _ask(work, name, requires) for name in rewriters.names()} if requires else first
-    if _settle(work, work.rewrites.values()):
+    work.rewrites = {name: ask(name, work.open, requires) for name in rewriters.names()} if requires else first
+    if _settle(work, work.rewrites.values()) or drop_reaching(work, requires, ask):
         return True
     again = False
     provided = {need for rewrite in work.rewrites.values() for need in rewrite.provides}
     for need in requires:
         if need.kind == "runtime-variable" and need not in provided:
             again |= work.drop(
-                lambda item, need=need: _is_for(work, item, need),  # type: ignore[misc]
+                lambda item, need=need: work.is_for(item, need),  # type: ignore[misc]
                 f"the image would need {need.name} from its environment when it runs, and no manifest here that runs "
                 "it sets that",
                 f"build the image in a Compose service here, which is then given {need.name}; or move it by hand",
@@ -168,10 +177,11 @@ def _round(work: Work) -> bool:
     return again or drop_irreversible(work)
 
 
-def _ask(work: Work, name: str, requires: tuple[Requirement, ...]) -> Rewrite:
+def _ask(work: Work, name: str, items: Iterable[Candidate], requires: tuple[Requirement, ...]) -> Rewrite:
+    """What the rewriter of this name answers for those of the places that are its own."""
     mine = tuple(
         Assignment(item.slot, work.reference(item.id), item.part)
-        for item in sorted(work.open, key=lambda item: (item.slot.path, item.slot.span, item.part or item.slot.span))
+        for item in sorted(items, key=lambda item: (item.slot.path, item.slot.span, item.part or item.slot.span))
         if item.slot.platform == name
     )
     if not mine and not requires:
@@ -204,19 +214,17 @@ def _settle(work: Work, rewrites: Iterable[Rewrite]) -> bool:
                 here |= {item.where: [item] for item in more}
                 continue
         part = any(item.part is not None for item in here[where])
-        if part and not refusal.needs and not unstorable(here[where][0].slot.value):
+        whole = where not in work.left_out and not unstorable(here[where][0].slot.value)
+        if part and not refusal.needs and whole:
             wide[where] = widened(here[where], work.ids)
         else:
             gone[where] = refusal
     if not (gone or wide or along):
         return False
     for where, refusal in gone.items():
-        work.left += [left_for(item, refusal.reason, refusal.alternative or _BY_HAND) for item in here[where]]
+        work.leave(here[where], refusal.reason, refusal.alternative or _BY_HAND)
     still = [item for item in work.open if item.where not in gone and item.where not in wide]
     work.open = [*still, *wide.values(), *(item for item in along if item.where not in gone)]
+    work.heed_choices()
     _name(work)
     return True
-
-
-def _is_for(work: Work, item: Candidate, need: Requirement) -> bool:
-    return item.slot.path == need.path and work.names[item.id].name == need.reference.name

@@ -20,7 +20,18 @@ from secretscan.errors import UsageError
 if TYPE_CHECKING:
     from secretscan.inventory.ids import Ids
 
-__all__ = ["Left", "Move", "Piece", "Plan", "PlannedCompanion", "PlannedEdit", "PlannedFile", "PlannedSecret"]
+__all__ = [
+    "Left",
+    "Mismatch",
+    "Move",
+    "Piece",
+    "Plan",
+    "PlannedCompanion",
+    "PlannedEdit",
+    "PlannedFile",
+    "PlannedSecret",
+    "from_json",
+]
 
 FORMAT = 1
 
@@ -178,30 +189,31 @@ class Plan:
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise UsageError("this is not a plan of this version", where=where, next_step=_AGAIN)
         try:
-            return _build(Plan, raw, "plan")
-        except _Mismatch as error:
+            return from_json(Plan, raw, "plan")
+        except Mismatch as error:
             raise UsageError("this plan is damaged", where=where, why=str(error), next_step=_AGAIN) from None
 
 
 _AGAIN = "make it with: secretscan plan --vault URL --output FILE"
 
 
-class _Mismatch(Exception):
-    """A field of the document has not the type it must have."""
+class Mismatch(Exception):
+    """A field of a document has not the type it must have."""
 
 
 _T = TypeVar("_T")
 
 
-def _build(kind: type[_T], raw: object, where: str) -> _T:
-    """A dataclass from decoded JSON, every field present and of its type; nothing unknown is let through."""
+def from_json(kind: type[_T], raw: object, where: str) -> _T:
+    """A dataclass from decoded JSON, every field present and of its type; nothing unknown is let through.
+    Raises `Mismatch`."""
     if not isinstance(raw, dict):
-        raise _Mismatch(f"{where} is not an object")
+        raise Mismatch(f"{where} is not an object")
     assert is_dataclass(kind)  # noqa: S101 - tells the type checker; callers pass dataclasses only
     hints = get_type_hints(kind)
     known = [item.name for item in fields(kind)]
     if set(raw) != set(known):
-        raise _Mismatch(f"{where} has not the fields it must have")
+        raise Mismatch(f"{where} has not the fields it must have")
     return kind(**{name: _value(hints[name], raw[name], f"{where}.{name}") for name in known})
 
 
@@ -209,16 +221,23 @@ def _value(hint: Any, raw: object, where: str) -> Any:
     origin = get_origin(hint)
     if origin is tuple:
         if not isinstance(raw, list):
-            raise _Mismatch(f"{where} is not a list")
-        return tuple(_value(get_args(hint)[0], item, f"{where}[{at}]") for at, item in enumerate(raw))
+            raise Mismatch(f"{where} is not a list")
+        kinds = get_args(hint)
+        if kinds[-1] is Ellipsis:
+            kinds = (kinds[0],) * len(raw)
+        if len(kinds) != len(raw):
+            raise Mismatch(f"{where} has not the length it must have")
+        return tuple(
+            _value(kind, item, f"{where}[{at}]") for at, (kind, item) in enumerate(zip(kinds, raw, strict=True))
+        )
     if origin is Literal:
         if raw not in get_args(hint):
-            raise _Mismatch(f"{where} is none of the allowed words")
+            raise Mismatch(f"{where} is none of the allowed words")
         return raw
     if origin is UnionType:
         return None if raw is None else _value(get_args(hint)[0], raw, where)
     if is_dataclass(hint):
-        return _build(hint, raw, where)  # type: ignore[arg-type]
+        return from_json(hint, raw, where)  # type: ignore[arg-type]
     if type(raw) is not hint:
-        raise _Mismatch(f"{where} is not of the right type")
+        raise Mismatch(f"{where} is not of the right type")
     return raw

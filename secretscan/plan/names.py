@@ -20,8 +20,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
+from typing import TYPE_CHECKING
 
-__all__ = ["Proposed", "Wanted", "fault", "propose"]
+if TYPE_CHECKING:
+    from secretscan.plan.document import Plan
+
+__all__ = ["Proposed", "Wanted", "fault", "name_fault", "propose"]
 
 _CUT = 120
 """Longest name without the mark of a collision (a hyphen and six characters)."""
@@ -103,6 +107,25 @@ def fault(name: str) -> str:
         return "it ends with a hyphen"
     if _dangerous(name):
         return f"the environment variable {_variable(name)} has a meaning of its own"
+    return ""
+
+
+def name_fault(plan: Plan, secret: str, name: str, taken: Iterable[str] = ()) -> str:
+    """What is to say, while a person types it, of `name` as the choice for the secret of this id; `""` if nothing.
+
+    Without `taken` that is only what makes the name impossible in this plan. With the vault's names (`Draft.taken`) it
+    also tells that the vault has the name, which is no fault if it holds the equal value: planning finds out.
+    """
+    if why := fault(name):
+        return why
+    folded = name.lower()
+    own = next((each for each in plan.secrets if each.id == secret), None)
+    if any(each.name.lower() == folded for each in plan.secrets if each is not own):
+        return "another secret of this plan has this name"
+    if own is not None and own.version and own.name.lower() == folded:
+        return ""
+    if any(each.lower() == folded for each in taken):
+        return "the vault has this name already; its value is compared when you go on"
     return ""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
-from rewriters import Edit, Plaintext, Reference, Rewrite, Settings
+from rewriters import Edit, Plaintext, Reference, Requirement, Rewrite, Settings
 from secretscan.detect.survey import Survey
 from secretscan.inventory.ids import Ids
 from secretscan.plan.candidates import Candidate, left_for
+from secretscan.plan.choices import TAKE_IN, Choices
 from secretscan.plan.choose import Names
 from secretscan.plan.document import Left
 
@@ -17,7 +18,11 @@ __all__ = ["Work"]
 
 @dataclass(slots=True)
 class Work:
-    """`open` may move, `left` stays; `rewrites` is what the rewriters last answered."""
+    """`open` may move, `left` stays; `rewrites` is what the rewriters last answered.
+
+    `standing` are pairs of file and secret: what is known to stay there, be it as a part of a text that stays.
+    `left_out` are the places out of which a person took something.
+    """
 
     survey: Survey
     settings: Settings
@@ -26,7 +31,10 @@ class Work:
     names: Names
     open: list[Candidate]
     left: list[Left]
+    choices: Choices
     rewrites: dict[str, Rewrite] = field(default_factory=dict)
+    standing: set[tuple[str, str]] = field(default_factory=set)
+    left_out: set[tuple[str, str]] = field(default_factory=set)
 
     def drop(self, gone: Callable[[Candidate], bool], reason: str, alternative: str) -> bool:
         """Takes places out; whether there were any."""
@@ -34,12 +42,35 @@ class Work:
         out: list[Candidate] = []
         for item in self.open:
             (out if gone(item) else stay).append(item)
-        self.left += [left_for(item, reason, alternative) for item in out]
+        self.leave(out, reason, alternative)
         self.open = stay
         return bool(out)
 
+    def leave(self, items: Iterable[Candidate], reason: str, alternative: str) -> None:
+        """Lists places with those that stay."""
+        for item in items:
+            self.left.append(left_for(item, reason, alternative))
+            self.standing.update((item.slot.path, id_) for id_ in (item.id, *item.covers))
+
+    def heed_choices(self) -> None:
+        """Takes out what a person chose to leave out. It is listed as the secret by which it was chosen."""
+        stay: list[Candidate] = []
+        for item in self.open:
+            by = self.choices.left_out(item.slot.path, (item.id, *item.covers))
+            if by:
+                self.leave((replace(item, id=by),), "left out as you chose", TAKE_IN)
+                self.standing.add((item.slot.path, item.id))
+                self.left_out.add(item.where)
+            else:
+                stay.append(item)
+        self.open = stay
+
     def reference(self, secret: str) -> Reference:
         return Reference(self.vault_url, self.names[secret].name)
+
+    def is_for(self, item: Candidate, need: Requirement) -> bool:
+        """Whether the requirement comes from this place."""
+        return item.slot.path == need.path and self.names[item.id].name == need.reference.name
 
     def values(self) -> dict[str, Plaintext]:
         """What moves, by secret id."""
