@@ -232,7 +232,9 @@ class Table:
             counts[facet] = column.counts(others)
         mask = reduce(and_, parts.values(), left).to_bytes(size, "little")
         order = self._order("place" if sort == "places" else sort)
-        members = _grouped(compress(order, map(mask.__getitem__, order)), self._keys(group))
+        everything = b"\0" not in mask
+        chosen = order if everything else compress(order, map(mask.__getitem__, order))
+        members = _grouped(chosen, self._keys(group))
         if sort == "places":
             members = dict(sorted(members.items(), key=lambda each: -len(each[1])))
         secrets = len(members) if group == "secret" else len(set(compress(self._secret, mask)))
@@ -246,8 +248,7 @@ class Table:
                 (text,) = term.values
                 hits = [flag and text in line for flag, line in zip(mask, self._texts, strict=True)]
             else:
-                column = self._field(term.name)
-                meant = {each for each in set(column) if any(text in each.casefold() for text in term.values)}
+                column, meant = self._meant(term.name, term.values)
                 hits = [flag and each in meant for flag, each in zip(mask, column, strict=True)]
             if term.negated:
                 hits = [flag and not hit for flag, hit in zip(mask, hits, strict=True)]
@@ -259,11 +260,13 @@ class Table:
             left = left & ~hit if negated else left & hit
         return left
 
-    def _field(self, name: str) -> list[str]:
+    def _meant(self, name: str, texts: tuple[str, ...]) -> tuple[Sequence[str], set[str]]:
+        """A column, and those of its values with which one of the texts stands in the field of this name. Each value
+        is looked at once, however many places have it."""
+        column = {"path": self._path, "key": self._key, "rule": self._rule}.get(name, self._secret)
         if name == "name":
-            return [self._names.get(secret, "") for secret in self._secret]
-        columns = {"path": self._path, "key": self._key, "rule": self._rule, "secret": self._secret}
-        return columns[name]
+            return column, {each for each, text in self._names.items() for sought in texts if sought in text.casefold()}
+        return column, {each for each in set(column) for sought in texts if sought in each.casefold()}
 
     def _keys(self, group: Group) -> Sequence[str]:
         if group == "platform":
@@ -273,29 +276,30 @@ class Table:
 
     def _order(self, sort: Sort) -> array[int]:
         """All places in the order of a sort. Places that it does not tell apart are by path and line."""
-        for path in self._unsorted:
-            self._files[path] = array("I", sorted(self._files[path], key=self._position))
-        self._unsorted.clear()
+        if self._unsorted:
+            position = self._position()
+            for path in self._unsorted:
+                self._files[path] = array("I", sorted(self._files[path], key=position))
+            self._unsorted.clear()
         if sort not in self._orders:
             if sort == "place":
                 order: Iterable[int] = chain.from_iterable(self._files[path] for path in sorted(self._files))
             elif sort == "name":
                 by_secret = _grouped(self._order("place"), self._secret)
-                named = sorted(
-                    by_secret, key=lambda secret: (secret not in self._names, self._names.get(secret), secret)
-                )
-                order = chain.from_iterable(by_secret[secret] for secret in named)
+                named = sorted((name, secret) for secret, name in self._names.items() if secret in by_secret)
+                unnamed = sorted(by_secret.keys() - self._names.keys())
+                order = chain.from_iterable(by_secret[secret] for secret in chain((each[1] for each in named), unnamed))
             else:
                 column = self._facets["strength" if sort == "strength" else "kind"]
                 order = sorted(self._order("place"), key=column.bytes.__getitem__)
             self._orders[sort] = array("I", order)
         return self._orders[sort]
 
-    def _position(self, index: int) -> tuple[object, ...]:
-        return (
-            *(self._line[index], self._column[index], self._pointer[index], self._secret[index]),
-            *(self._ordinal[index], self._facets["source"][index]),
-        )
+    def _position(self) -> Callable[[int], tuple[object, ...]]:
+        """What places of one file are sorted by: it differs for any two of them."""
+        line, column, pointer, secret, ordinal = self._line, self._column, self._pointer, self._secret, self._ordinal
+        codes, values = self._facets["source"].bytes, self._facets["source"].values
+        return lambda at: (line[at], column[at], pointer[at], secret[at], ordinal[at], values[codes[at] - 1])
 
     def _append(self, sighting: Sighting, state: SightingState) -> None:
         index = len(self._secret)

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Literal
 
 from secretscan.review.query import Facet
@@ -62,9 +62,7 @@ class View:
         self.counts = counts
         self.secrets = secrets
         self._keys = list(members)
-        self._order = array("I")
-        for places in members.values():
-            self._order.extend(places)
+        self._order = array("I", list(chain.from_iterable(members.values())))
         self._ends = array("I", accumulate(map(len, members.values())))
         self.places = len(self._order)
         self._lay_out(toggled, _OPEN[group] if opened is None else opened)
