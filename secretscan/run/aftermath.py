@@ -36,6 +36,10 @@ _IDENTITY = re.compile(
     r"/subscriptions/[0-9a-fA-F-]{1,64}/resource[gG]roups/[\w.()-]{1,90}/providers/Microsoft\.ManagedIdentity"
     r"/userAssignedIdentities/[\w-]{1,128}"
 )
+_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+_CLUSTER = "the identity that the cluster reads the vault with (that of the secret store or the provider class)"
+_MARKS = (("aci", "secretReferenceUri"), ("kubernetes", "remoteRef"), ("kubernetes", "objectName"))
+"""What the text of a platform's reference has in it."""
 _MOUNT = re.compile(r"--mount=type=secret,id=([0-9A-Za-z-]{1,127})\b")
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -60,17 +64,18 @@ def aftermath(
 ) -> tuple[FollowUp, ...]:
     """What is left, the most urgent first. Without `done` the plan is taken as not carried out yet: what will be left.
 
-    `choice` adds the sign-in to the command for undo.
+    `choice` adds the sign-in to the command for undo, and leaves out the Azure CLI for an embedded vault.
     """
     root = root.absolute()
+    azure = "" if choice is not None and choice.auth == "local" else _azure(plan)
     return (
         *_proof(done),
         *_refused(plan),
         *_elsewhere(done),
-        *_grants(plan),
+        *_grants(plan, azure),
         *_deployments(plan, root),
-        *_rotations(plan),
-        *_notes(plan),
+        *_rotations(plan, azure),
+        *_notes(plan, choice),
         *_undo(root, done, choice),
     )
 
@@ -112,26 +117,39 @@ def _undo(root: Path, done: Applied | None, choice: VaultChoice | None) -> Itera
 # --- the vault --------------------------------------------------------------------------------------------------------
 
 
-def _grants(plan: Plan) -> Iterator[FollowUp]:
-    """Who reads which secrets, by platform: the least role, on these secrets alone."""
-    names = {secret.id: secret.name for secret in plan.secrets}
-    by_reader: dict[str, dict[str, None]] = {}
-    identities = {file.path: identity for file in plan.files if (identity := _identity_of(file))}
-    for move in plan.moves:
-        if move.platform == "aci":
-            who = f"the identity {identities.get(move.path) or 'of the container group'}, before the group is created"
-        elif move.platform == "kubernetes":
-            who = "the identity that the cluster's secret store reads the vault with"
-        else:
-            who = "whoever starts the fetch script"
-        by_reader.setdefault(who, {})[names[move.secret]] = None
-    azure = _azure(plan)
+def _grants(plan: Plan, azure: str) -> Iterator[FollowUp]:
+    """Who reads which secrets: the least role, on these secrets alone."""
     policy = f"az keyvault set-policy --name {azure} --object-id {WHO} --secret-permissions get"
-    for who, needed in by_reader.items():
-        text = f"{who} needs the role {READER} for {_many(len(needed), 'secret')}"
+    for who, names in _readers(plan).items():
+        text = f"{who} needs the role {READER} for {_many(len(names), 'secret')}"
         if azure:
             text += f" (in a vault with access policies: {policy})"
-        yield _follow("grant", text, _grant(azure, tuple(needed)) if azure else "")
+        yield _follow("grant", text, _grant(azure, names) if azure else "")
+
+
+def _readers(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The names that each reader looks up, by what the new text of its files says: a variable that an image loses is
+    given to deployments in which nothing moves."""
+    platforms = {move.path: move.platform for move in plan.moves}
+    names = [secret.name for secret in plan.secrets]
+    found: dict[str, set[str]] = {}
+    for file in plan.files:
+        text = "\n".join(edit.replacement for edit in file.edits)
+        platform = platforms.get(file.path) or next((name for name, mark in _MARKS if mark in text), "")
+        if platform == "aci":
+            identity = _IDENTITY.search(text)
+            who = f"the identity {identity.group() if identity else 'of the group'} in {file.path}"
+        elif platform == "kubernetes":
+            who = _CLUSTER
+        else:
+            continue  # its values come by way of a fetch script
+        found.setdefault(who, set()).update(_NAME.findall(text))
+    for companion in plan.companions:
+        script = fetch.parse(render.to_bytes(companion.content))
+        named = {each.reference.name for each in script} or set(_NAME.findall(companion.content))
+        found.setdefault(f"whoever starts {companion.path}" if script else _CLUSTER, set()).update(named)
+    mine = {who: tuple(name for name in names if name in named) for who, named in found.items()}
+    return {who: here for who, here in mine.items() if here}
 
 
 def _grant(vault: str, names: tuple[str, ...]) -> str:
@@ -142,13 +160,7 @@ def _grant(vault: str, names: tuple[str, ...]) -> str:
     return f'for name in {" ".join(map(quote, names))}; do {create}$name"; done'
 
 
-def _identity_of(file: PlannedFile) -> str:
-    found = (_IDENTITY.search(edit.replacement) for edit in file.edits)
-    return next((match.group() for match in found if match), "")
-
-
-def _rotations(plan: Plan) -> Iterator[FollowUp]:
-    azure = _azure(plan)
+def _rotations(plan: Plan, azure: str) -> Iterator[FollowUp]:
     for secret in plan.secrets:
         command = f"az keyvault secret set --vault-name {azure} --name {quote(secret.name)} --file NEW-VALUE-FILE"
         yield _follow("rotate", _burnt(secret), command if azure else "")
@@ -192,7 +204,7 @@ def _deployments(plan: Plan, root: Path) -> Iterator[FollowUp]:
     for path in dict.fromkeys(move.path for move in plan.moves if move.platform == "aci"):
         start = "az container create --resource-group RESOURCE-GROUP --file"
         command = _command(_full(root, path))
-        yield _follow("apply", f"create the group of {path} anew", f"{start} {command}" if command else "")
+        yield _follow("apply", f"deploy the container group of {path}", f"{start} {command}" if command else "")
     for script in scripts:
         yield from _started(plan, root, script)
 
@@ -239,9 +251,13 @@ def _composed(plan: Plan, mine: Iterable[PlannedFile], script: PurePosixPath) ->
     return any(asks in edit.replacement for file in mine for edit in file.edits)
 
 
-def _notes(plan: Plan) -> Iterator[FollowUp]:
+def _notes(plan: Plan, choice: VaultChoice | None) -> Iterator[FollowUp]:
     for note in plan.notes:
         yield _follow("note", note)
+    if choice is not None and choice.auth == "local":
+        yield _follow(
+            "note", "the embedded vault forgets everything when it ends: undo before that, or lose the values"
+        )
     if plan.moves:
         yield _follow(
             "note",

@@ -125,7 +125,7 @@ class _Look:
             except SecretscanError as error:
                 yield _stop("companions", companion.path, error)
         if fine:
-            yield _check("companions", "companions", "ok", f"{_many(fine, 'file')} can be made")
+            yield _check("companions", "companions", "ok", f"nothing is in the way of {_many(fine, 'new file')}")
 
     def folder(self) -> Iterator[Check]:
         try:
