@@ -30,7 +30,7 @@ from secretscan.inventory.sightings import Sighter, held
 from secretscan.model import Finding, Sighting, Unscanned
 
 if TYPE_CHECKING:
-    from rewriters import Settings
+    from rewriters import Plaintext, Settings
     from secretscan.inventory.ids import Ids
     from secretscan.inventory.marks import Mark, Marks
     from secretscan.inventory.store import OccurrenceRow, Recorded, SecretRow
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from secretscan.run.aftermath import FollowUp
     from secretscan.run.apply import Applied
     from secretscan.run.folder import RunFolder
+    from secretscan.run.journal import Entry
     from secretscan.run.preflight import Check
+    from secretscan.run.preview import UndoPreview
     from secretscan.run.undo import Undone
     from secretscan.vault.auth import Auth
     from secretscan.vault.choice import VaultChoice
@@ -53,6 +55,7 @@ __all__ = [
     "Found",
     "Ignored",
     "Outcome",
+    "RunDetails",
     "RunStatus",
     "Scan",
     "Status",
@@ -68,10 +71,14 @@ __all__ = [
     "name_fault",
     "plan",
     "preflight",
+    "preview_undo",
     "prove",
     "recent_vaults",
     "remember_vault",
     "resume",
+    "reveal",
+    "run_details",
+    "run_history",
     "save_review",
     "scan",
     "sightings",
@@ -432,6 +439,14 @@ def undo(
     return undo_run(found, vault, ids, listener, cancellation or Cancellation(), delete_from_vault=delete_from_vault)
 
 
+def preview_undo(root: Path, run: str, *, cancellation: Cancellation | None = None) -> UndoPreview:
+    """What `undo` would do with a run as everything stands now, with masked diffs. Needs no vault, changes nothing."""
+    from secretscan.run import preview
+
+    found = find_run(root, run)
+    return preview.preview_undo(found, check_plan(found.plan), cancellation or Cancellation())
+
+
 def prove(
     root: Path,
     run: str,
@@ -487,13 +502,34 @@ def check_plan(plan: Plan) -> Ids:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """One run and how far it is."""
+    """One run and how far it is.
+
+    `state` is `unfinished`, `done`, `undo unfinished`, `undone`, or `damaged`: then `trouble` says what is wrong, and
+    nothing else is known. `made` is when it began, or else its plan was made, in seconds since 1970. `moves` are the
+    places that become references. Steps are those of the run, or of its undo once that has begun.
+    """
 
     id: str
     state: str
-    vault_url: str
-    secrets: int
-    files: int
+    vault_url: str = ""
+    secrets: int = 0
+    files: int = 0
+    made: float = 0.0
+    moves: int = 0
+    steps_done: int = 0
+    steps_total: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """One run with its plan and every step of its journal, oldest first, each with the time it was done (`Entry.at`).
+
+    Paths and names in the entries are as they are on disk, so they may hold anything."""
+
+    status: RunStatus
+    plan: Plan
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,8 +569,6 @@ def sightings(root: Path) -> Iterator[tuple[Sighting, ...]]:
 
 def status(root: Path) -> Status:
     """The inventory and the runs of a root. What cannot be read is listed with what is wrong with it."""
-    from secretscan.run.folder import load, run_ids
-
     trouble = ""
     secrets: tuple[SecretRow, ...] = ()
     occurrences: tuple[OccurrenceRow, ...] = ()
@@ -542,12 +576,49 @@ def status(root: Path) -> Status:
         secrets, occurrences = inventory(root)
     except InventoryBroken as error:
         trouble = str(error)
+    return Status(root, secrets, occurrences, run_history(root), trouble)
+
+
+def run_history(root: Path) -> tuple[RunStatus, ...]:
+    """The runs of a root, oldest first. One that cannot be read is listed as `damaged`."""
+    from secretscan.run.folder import load, run_ids
+
     listed: list[RunStatus] = []
     for run in run_ids(root):
         try:
             found = load(root, run)
-            plan = found.plan
-            listed.append(RunStatus(run, found.state(), plan.vault_url, len(plan.secrets), len(plan.files)))
+            listed.append(_run_status(found, found.entries()))
         except SecretscanError as error:
-            listed.append(RunStatus(run, str(error), "", 0, 0))
-    return Status(root, secrets, occurrences, tuple(listed), trouble)
+            listed.append(RunStatus(run, "damaged", trouble=str(error)))
+    return tuple(listed)
+
+
+def run_details(root: Path, run: str) -> RunDetails:
+    """One run of this user. Raises `UsageError`, and `JournalBroken` when its journal cannot be read."""
+    found = find_run(root, run)
+    entries = found.entries()
+    return RunDetails(_run_status(found, entries), found.plan, tuple(entries))
+
+
+def _run_status(run: RunFolder, entries: list[Entry]) -> RunStatus:
+    from secretscan.run.folder import state_of
+    from secretscan.run.history import made, progress
+
+    plan = run.plan
+    done, total = progress(plan, entries)
+    counts = len(plan.secrets), len(plan.files)
+    return RunStatus(
+        run.id, state_of(entries), plan.vault_url, *counts, made(plan, entries), len(plan.moves), done, total
+    )
+
+
+def reveal(root: Path, sighting: Sighting) -> Plaintext:
+    """The value of one place, read from its file again, once `.secretscan/reveals.jsonl` says that it is shown.
+
+    Raises `ChangedSince` when the file does not hold it any more, and `JournalBroken` when it cannot be journaled:
+    then nothing is shown.
+    """
+    from secretscan.inventory.ids import load_ids
+    from secretscan.run.reveal import reveal_value
+
+    return reveal_value(root, sighting, load_ids())

@@ -37,6 +37,9 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
     if burnt:
         out.append(f"{burnt} of them were exposed and should be rotated in the vault")
     for item in status.runs:
+        if item.trouble:
+            out.append(f"run {item.id}  {item.state}  {item.trouble}")
+            continue
         out.append(f"run {item.id}  {item.state}  {item.secrets} secrets, {item.files} files  {item.vault_url}")
         if "unfinished" in item.state:
             verb = "undo" if item.state.startswith("undo") else "apply --resume"

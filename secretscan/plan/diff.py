@@ -10,9 +10,9 @@ from rewriters import Edit, Span, splice
 from secretscan.errors import printable
 from secretscan.prove.traces import Traces
 
-__all__ = ["FileDiff", "masked_diff"]
+__all__ = ["MASK", "FileDiff", "masked_diff", "masked_texts", "shifted", "union"]
 
-_MASK = b"***"
+MASK = b"***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,16 @@ class FileDiff:
 def masked_diff(path: str, data: bytes, edits: Sequence[Edit], found: Iterable[Span], known: Traces) -> FileDiff:
     """The diff of one file. `found` are the places of values in it, also of those that stay: they are masked, and so
     is every trace of a value that is `known` wherever else it stands."""
-    spans = _union(found)
-    old = _masked(data, spans)
+    spans = union(found)
     # The new text is masked where the old text was, and cut along the same places so that both show alike.
-    new = _masked(splice(data, edits), _shifted(spans, edits))
-    old, new = known.blot(old, _MASK), known.blot(new, _MASK)
+    return masked_texts(path, (data, spans), (splice(data, edits), shifted(spans, edits)), known)
+
+
+def masked_texts(
+    path: str, before: tuple[bytes, Sequence[Span]], after: tuple[bytes, Sequence[Span]], known: Traces
+) -> FileDiff:
+    """The diff of two texts, each with the places to mask in it, which are in order and do not touch."""
+    old, new = (known.blot(_masked(data, spans), MASK) for data, spans in (before, after))
     lines = difflib.unified_diff(_lines(old), _lines(new), n=2, lineterm="")
     return FileDiff(path, "".join(f"{line}\n" for line in list(lines)[2:]))
 
@@ -39,7 +44,8 @@ def _lines(data: bytes) -> list[str]:
     return [printable(line) for line in data.decode("utf-8", "replace").splitlines()]
 
 
-def _union(spans: Iterable[Span]) -> list[Span]:
+def union(spans: Iterable[Span]) -> list[Span]:
+    """The same bytes as places in order that do not touch."""
     result: list[Span] = []
     for span in sorted(spans):
         if result and span.start <= result[-1].end:
@@ -49,7 +55,7 @@ def _union(spans: Iterable[Span]) -> list[Span]:
     return result
 
 
-def _shifted(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
+def shifted(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
     """Where the places that no edit touches stand in the new text. Both are in the order of their places."""
     result: list[Span] = []
     todo = sorted(edits, key=lambda edit: edit.span)
@@ -65,5 +71,5 @@ def _shifted(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
 
 def _masked(data: bytes, spans: Sequence[Span]) -> bytes:
     """Line breaks inside of a value stay, so that the lines around keep their places."""
-    edits = [Edit("", span, _MASK + b"\n" * data.count(b"\n", span.start, span.end)) for span in spans if len(span)]
+    edits = [Edit("", span, MASK + b"\n" * data.count(b"\n", span.start, span.end)) for span in spans if len(span)]
     return splice(data, edits)

@@ -66,7 +66,10 @@ class PlannedSecret:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a file's text before the edit: either `text`, or the secret `secret` written in `encoding`."""
+    """A stretch of a file's text before the edit: either `text`, or the secret `secret` written in `encoding`.
+
+    Of a secret `text` holds only the line breaks: who shows the file without the value keeps its lines.
+    """
 
     text: str
     secret: str = ""

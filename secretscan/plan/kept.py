@@ -48,8 +48,11 @@ class Kept:
 
     def planned(self, edit: Edit) -> PlannedEdit:
         """The edit as the plan holds it."""
+        data = self._survey.claimed[edit.path]
         before = tuple(
-            Piece(to_text(piece.content)) if isinstance(piece, Text) else Piece("", piece.key, piece.encoding)
+            Piece(to_text(piece.content))
+            if isinstance(piece, Text)
+            else Piece("\n" * data.count(b"\n", piece.span.start, piece.span.end), piece.key, piece.encoding)
             for piece in self.pieces(edit)
         )
         return PlannedEdit(edit.span.start, edit.span.end, before, to_text(edit.replacement))

@@ -12,9 +12,9 @@ from rewriters import Edit, Plaintext, Span, after_spans, splice
 from rewriters._encode import Undecodable, decode, encode
 from secretscan.errors import ChangedSince
 from secretscan.inventory.ids import Ids
-from secretscan.plan.document import Origin, Piece, PlannedFile
+from secretscan.plan.document import Origin, Piece, PlannedEdit, PlannedFile
 
-__all__ = ["after", "before", "is_after", "is_before", "piece_bytes", "to_bytes", "to_text", "value_at"]
+__all__ = ["after", "before", "is_after", "is_before", "piece_bytes", "rewritten", "to_bytes", "to_text", "value_at"]
 
 Values = Callable[[str], Plaintext]
 """The value of a secret by its id."""
@@ -69,19 +69,21 @@ def after(file: PlannedFile, data: bytes, ids: Ids) -> bytes:
     raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
 
 
+def rewritten(file: PlannedFile, size: int) -> list[tuple[PlannedEdit, Span]]:
+    """Each edit with the place of its replacement in the rewritten file, which has so many bytes."""
+    # Positions in the rewritten file follow from the edits alone; the size only bounds them.
+    was = size - sum(len(to_bytes(edit.replacement)) - len(edit.span) for edit in file.edits)
+    planned = sorted(file.edits, key=lambda item: (item.start, item.end))
+    return [(each, span) for each, (_, span) in zip(planned, after_spans(_edits(file), was), strict=True)]
+
+
 def before(file: PlannedFile, data: bytes, values: Values, ids: Ids) -> bytes:
     """The original file. Raises `ChangedSince` when `data` is not the rewritten file, or the vault's values no longer
     give the original."""
     if not is_after(file, data, ids):
         raise ChangedSince("a file has changed since it was rewritten", where=file.path, next_step="undo it by hand")
-    # Positions in the rewritten file follow from the edits alone; the size only bounds them.
-    size = len(data) - sum(len(to_bytes(edit.replacement)) - len(edit.span) for edit in file.edits)
-    backward: list[Edit] = []
-    for (edit, span), planned in zip(
-        after_spans(_edits(file), size), sorted(file.edits, key=lambda item: (item.start, item.end)), strict=True
-    ):
-        backward.append(Edit(edit.path, Span(span.start, span.end), piece_bytes(planned.before, values)))
-    result = splice(data, backward)
+    places = rewritten(file, len(data))
+    result = splice(data, [Edit(file.path, span, piece_bytes(edit.before, values)) for edit, span in places])
     if not is_before(file, result, ids):
         raise ChangedSince(
             "the original cannot be rendered again",

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,18 @@ from secretscan.plan.document import Plan
 from secretscan.run.files import sync_folder
 from secretscan.run.journal import Entry, entries
 
-__all__ = ["RunFolder", "alone", "begin", "check_keepable", "latest", "load", "open_run", "others", "run_ids"]
+__all__ = [
+    "RunFolder",
+    "alone",
+    "begin",
+    "check_keepable",
+    "latest",
+    "load",
+    "open_run",
+    "others",
+    "run_ids",
+    "state_of",
+]
 
 MAX_PLAN_BYTES = 256 * 1024 * 1024
 
@@ -46,11 +57,16 @@ class RunFolder:
 
     def state(self) -> str:
         """`unfinished`, `done`, `undo unfinished` or `undone`."""
-        steps = [entry.step for entry in self.entries()]
-        undo = len(steps) - steps[::-1].index("undo-begin") if "undo-begin" in steps else 0
-        if undo:
-            return "undone" if "undone" in steps[undo:] else "undo unfinished"
-        return "done" if "done" in steps else "unfinished"
+        return state_of(self.entries())
+
+
+def state_of(entries: Sequence[Entry]) -> str:
+    """The state of a run by its journal (`RunFolder.state`)."""
+    steps = [entry.step for entry in entries]
+    undo = len(steps) - steps[::-1].index("undo-begin") if "undo-begin" in steps else 0
+    if undo:
+        return "undone" if "undone" in steps[undo:] else "undo unfinished"
+    return "done" if "done" in steps else "unfinished"
 
 
 def run_ids(root: Path) -> tuple[str, ...]:

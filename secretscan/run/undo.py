@@ -7,32 +7,26 @@ and then only those go that the run itself brought there.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince, InventoryBroken, VaultConflict
+from secretscan.errors import ChangedSince, InventoryBroken, UsageError, VaultConflict
 from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
 from secretscan.plan.document import PlannedFile
 from secretscan.run import files
-from secretscan.run.folder import RunFolder, alone, others
+from secretscan.run.folder import RunFolder, alone
 from secretscan.run.journal import Entry, Journal
+from secretscan.run.standing import Kept, of_companion, of_file, owned
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
 
 __all__ = ["Kept", "Undone", "undo_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A file that was left as it is, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +61,14 @@ def undo_run(
         for done, file in enumerate(reversed(run.plan.files)):
             listener(Progress("undo", done, total, file.path))
             cancellation.check()
+            _sweep(run, file.path)
+            standing = of_file(run, file, ids)
+            if standing.reason:
+                kept.append(Kept(file.path, standing.reason))
+                continue
             try:
-                if _restore(run, file, values, ids, journal):
+                if standing.state == "restores":
+                    _restore(run, file, standing.data, values, ids, journal)
                     listener(StepDone("undo", "restored", file.path))
                 restored.append(file.path)
             except ChangedSince as error:
@@ -76,20 +76,18 @@ def undo_run(
         for done, companion in enumerate(reversed(run.plan.companions), len(run.plan.files)):
             listener(Progress("undo", done, total, companion.path))
             cancellation.check()
-            files.sweep(run.root, companion.path)
+            _sweep(run, companion.path)
+            fate = of_companion(run, companion, needed=bool(kept))
+            if isinstance(fate, Kept):
+                kept.append(fate)
+            if fate != "remove":
+                continue
             content = render.to_bytes(companion.content)
-            was = None if companion.was is None else render.to_bytes(companion.was)
-            data = files.read(run.root, companion.path)
-            if data == was:
-                continue
-            if data != content or kept:
-                why = "a file that was kept may need it" if data == content else "it has changed since it was made"
-                kept.append(Kept(companion.path, why))
-                continue
             journal.append(Entry("remove-intent", companion.path))
-            if was is None:
+            if companion.was is None:
                 files.remove(run.root, companion.path, content)
             else:
+                was = render.to_bytes(companion.was)
                 files.replace(run.root, companion.path, was, lambda now, content=content: now == content)  # type: ignore[misc]
             journal.append(Entry("removed", companion.path))
             removed.append(companion.path)
@@ -100,36 +98,25 @@ def undo_run(
         except InventoryBroken as error:
             listener(Noted("undo", f"{error}; the next scan finds the values that are back"))
         if delete_from_vault and not kept:
-            needed = _needed(run)
-            for secret in run.plan.secrets:
-                stored = journal.last("stored", secret.id)
-                if stored is None or not stored.made or journal.last("deleted", secret.id) is not None:
-                    continue
+            for item in tuple(owned(run, journal.entries)):
+                secret = item.secret
                 cancellation.check()
-                if (by := needed.get(secret.name.lower())) is not None:
-                    listener(Noted("undo", f"{secret.name} is not deleted: run {by} put references to it into files"))
+                if item.needed_by:
+                    text = f"{secret.name} is not deleted: run {item.needed_by} put references to it into files"
+                    listener(Noted("undo", text))
                     continue
-                journal.append(Entry("delete-intent", secret.id, secret.name, stored.version))
+                journal.append(Entry("delete-intent", secret.id, secret.name, item.version))
                 try:
-                    vault.delete(run.plan.reference(secret, stored.version))
+                    vault.delete(run.plan.reference(secret, item.version))
                 except VaultConflict as error:  # somebody has rotated it meanwhile: theirs is not ours to delete
                     listener(Noted("undo", str(error)))
                     continue
-                journal.append(Entry("deleted", secret.id, secret.name, stored.version))
+                journal.append(Entry("deleted", secret.id, secret.name, item.version))
                 deleted.append(secret.name)
                 listener(StepDone("undo", "deleted", secret.name))
         if not kept:
             journal.append(Entry("undone"))
     return Undone(run.id, tuple(restored), tuple(removed), tuple(kept), tuple(deleted))
-
-
-def _needed(run: RunFolder) -> dict[str, str]:
-    """Names in the vault that other runs of this root refer to, with the run: they adopted what this one stored."""
-    result: dict[str, str] = {}
-    for other in others(run.root, run.id):
-        if other.plan.vault_url == run.plan.vault_url and other.state() != "undone":
-            result |= {secret.name.lower(): other.id for secret in other.plan.secrets}
-    return result
 
 
 class _Values:
@@ -157,19 +144,17 @@ class _Values:
         return self._held[secret]
 
 
-def _restore(run: RunFolder, file: PlannedFile, values: _Values, ids: Ids, journal: Journal) -> bool:
-    """Whether there was anything to do."""
-    files.sweep(run.root, file.path)
-    data = files.read(run.root, file.path)
-    if data is None:
-        raise ChangedSince("it is gone", where=file.path)
-    if render.is_before(file, data, ids):
-        return False
+def _restore(run: RunFolder, file: PlannedFile, data: bytes, values: _Values, ids: Ids, journal: Journal) -> None:
     original = render.before(file, data, values, ids)
     journal.append(Entry("restore-intent", file.path))
     files.replace(run.root, file.path, original, lambda now: render.is_after(file, now, ids))
     journal.append(Entry("restored", file.path))
-    return True
+
+
+def _sweep(run: RunFolder, path: str) -> None:
+    """Drafts that a crash left behind go, unless the way to the file leads out of the root by now."""
+    with suppress(UsageError):
+        files.sweep(run.root, path)
 
 
 def _record(run: RunFolder, restored: set[str], ids: Ids) -> None:

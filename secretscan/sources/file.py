@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import BinaryIO, Protocol
 
-__all__ = ["SourceFile"]
+__all__ = ["HeldFile", "SourceFile"]
 
 
 class SourceFile(Protocol):
@@ -22,3 +24,18 @@ class SourceFile(Protocol):
     def open(self) -> BinaryIO:
         """The bytes, unbuffered, from the start. Raises `OSError`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A file whose bytes are at hand already."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def open(self) -> BinaryIO:
+        return BytesIO(self.data)

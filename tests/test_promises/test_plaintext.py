@@ -39,6 +39,7 @@ ALLOWED = {
     "rewriters/_aci_*.py": PLATFORM,
     "rewriters/_check_facts.py": "cuts out the assigned part of a value, for comparing and searching",
     "rewriters/_undo.py": "finds where values stand in replaced text, and writes them back",
+    "secretscan/api.py": "names the use case that hands out one value, after it is journaled; takes nothing out",
     "secretscan/detect/slots.py": "judges what stands in a manifest's places",
     "secretscan/inventory/ids.py": "the keyed digest that is a secret's id",
     "secretscan/plan/candidates.py": "cuts out the credential's part of a longer value",
