@@ -164,9 +164,13 @@ def _origins(work: Work, item: Candidate) -> tuple[Origin, ...]:
 
 
 def _unread(work: Work) -> list[Left]:
-    """Where a value that moves stands besides: in a comment, or where no platform reads it."""
-    strong = {item.id: item for item in work.open if item.strength == "strong"}
-    seen = Traces.of({id_: item.value for id_, item in strong.items()})
+    """Where a value that moves, by itself or inside of a whole text, stands besides: in a comment, or where no
+    platform reads it."""
+    strong = {item.id: item.value for item in work.open if item.strength == "strong"}
+    if covered := {part for item in work.open for part in item.covers} - strong.keys():
+        found = (finding.value for finding in work.survey.findings if finding.strength == "strong")
+        strong |= {id_: value for value in found if (id_ := work.ids.secret(value)) in covered}
+    seen = Traces.of(strong)
     known = {(item.path, item.secret) for item in work.left} | work.standing
     result: list[Left] = []
     edits = work.edits()

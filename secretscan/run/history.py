@@ -7,7 +7,7 @@ from datetime import datetime
 
 from secretscan.plan.document import Plan
 from secretscan.run.folder import state_of
-from secretscan.run.journal import Entry
+from secretscan.run.journal import LAST_MOMENT, Entry
 
 __all__ = ["made", "progress"]
 
@@ -17,9 +17,10 @@ def made(plan: Plan, entries: Sequence[Entry]) -> float:
     if entries:
         return entries[0].at
     try:
-        return max(0.0, datetime.fromisoformat(plan.made).timestamp())
+        moment = datetime.fromisoformat(plan.made).timestamp()
     except (ValueError, OverflowError, OSError):
         return 0.0
+    return moment if 0 <= moment < LAST_MOMENT else 0.0
 
 
 def progress(plan: Plan, entries: Sequence[Entry]) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from secretscan.errors import JournalBroken
 from secretscan.inventory.folder import read_plain
 from secretscan.run.files import sync_folder
 
-__all__ = ["Chain", "Entry", "Form", "Journal", "Record", "StepName", "entries"]
+__all__ = ["LAST_MOMENT", "Chain", "Entry", "Form", "Journal", "Record", "StepName", "entries"]
 
 StepName = Literal[
     "begin", "store-intent", "stored", "rewrite-intent", "rewritten", "create-intent", "created", "proved",
@@ -29,7 +29,7 @@ StepName = Literal[
 ]  # fmt: skip
 """Steps come in pairs: the intent is on disk before anything happens, the deed after it has."""
 
-_LAST_MOMENT = 2**37
+LAST_MOMENT = 2**37
 """In seconds since 1970: no later time is believed, since it has to be a date that can be shown."""
 
 
@@ -181,7 +181,7 @@ def _parse(path: Path, form: Form[_R]) -> tuple[int, list[_R], str]:
 def _fits(value: object, hint: object) -> bool:
     """Whether a field can have been written by us: a checkout may bring anything."""
     if hint is float:
-        return isinstance(value, int | float) and 0 <= value < _LAST_MOMENT
+        return isinstance(value, int | float) and 0 <= value < LAST_MOMENT
     return value in get_args(hint) if get_origin(hint) is Literal else type(value) is hint
 
 

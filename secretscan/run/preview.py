@@ -83,7 +83,6 @@ class _Masks:
     """What must not show in the files that would be restored."""
 
     def __init__(self, run: RunFolder, ids: Ids, texts: dict[str, bytes], cancellation: Cancellation) -> None:
-        self._run = run
         self._detector = Detector()
         self._found: dict[str, tuple[Finding, ...]] = {}
         known: dict[str, Plaintext] = {}
@@ -100,6 +99,18 @@ class _Masks:
             if path in texts:
                 self._found[path] = found
         self._known = Traces.of(known)
+        # The plan names the lines on which a moved value stands in text that no platform reads. Without the vault
+        # nothing tells where in the line, unless the value was found by a scan just now.
+        moved = {secret.id for secret in run.plan.secrets} | {part for move in run.plan.moves for part in move.covers}
+        moved -= known.keys()
+        self._unread: dict[str, dict[int, str]] = {}
+        for left in run.plan.left:
+            if not left.pointer and left.secret in moved:
+                self._unread.setdefault(left.path, {})[left.line] = left.secret
+        self._breaks: dict[str, int] = {}
+        for piece in (piece for file in run.plan.files for edit in file.edits for piece in edit.before):
+            if piece.secret:
+                self._breaks[piece.secret] = max(self._breaks.get(piece.secret, 0), piece.text.count("\n"))
 
     def _find(self, path: str, data: bytes) -> tuple[Finding, ...]:
         return self._detector.scan(HeldFile(path, data), "tree").findings
@@ -129,7 +140,9 @@ class _Masks:
             for at in inside
         ]
         now = union(finding.location.span for finding in self._found[file.path])
-        was = union((*(each.location.span for each in self._find(file.path, original)), *self._unread(file, original)))
+        was = union(
+            (*(each.location.span for each in self._find(file.path, original)), *self._lines(file.path, original))
+        )
         return masked_texts(
             file.path,
             (data, union((*now, *shifted(_outside(was, forward), forward)))),
@@ -137,21 +150,14 @@ class _Masks:
             self._known,
         ).text
 
-    def _unread(self, file: PlannedFile, original: bytes) -> Iterator[Span]:
-        """The lines on which a moved value stands in text that no platform reads: the plan names them, and without
-        the vault nothing tells where in the line."""
-        lines = {left.line: left.secret for left in self._run.plan.left if left.path == file.path and not left.pointer}
-        if not lines:
+    def _lines(self, path: str, original: bytes) -> Iterator[Span]:
+        """The whole lines of which only the plan knows that they hold a moved value."""
+        unread = self._unread.get(path)
+        if not unread:
             return
-        breaks: dict[str, int] = {}
-        for each in self._run.plan.files:
-            for edit in each.edits:
-                for piece in edit.before:
-                    if piece.secret:
-                        breaks[piece.secret] = max(breaks.get(piece.secret, 0), piece.text.count("\n"))
         starts = [0, *(at + 1 for at, byte in enumerate(original) if byte == 10), len(original) + 1]
-        for line, secret in lines.items():
-            last = min(line + breaks.get(secret, 0), len(starts) - 1)
+        for line, secret in unread.items():
+            last = min(line + self._breaks.get(secret, 0), len(starts) - 1)
             if 0 < line <= last:
                 yield Span(starts[line - 1], starts[last] - 1)
 

@@ -111,9 +111,8 @@ def _found(root: Path, sighting: Sighting, ids: Ids) -> tuple[_Place, Plaintext]
             )
             return _Place(path, pointer, line), value
         why = next((each.reason for each in scan.unscanned), "it has changed since it was scanned")
-    raise ChangedSince(
-        "the value is no longer where it was found", where=sighting.path, why=why, next_step="scan again"
-    )
+    step = "scan again" + (f"; the vault has it as {sighting.name}" if sighting.name else "")
+    raise ChangedSince("the value is no longer where it was found", where=sighting.path, why=why, next_step=step)
 
 
 def _user() -> str:
