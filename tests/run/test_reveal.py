@@ -236,13 +236,13 @@ def test_what_cannot_be_journaled_is_not_shown(hostile: Callable[[Path], None], 
 
 def test_a_disk_that_takes_nothing_more(root: Path) -> None:
     place = sighting(root)
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
     try:
         with pytest.raises(JournalBroken):
             api.reveal(root, place)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert api.reveal(root, place) == Plaintext(FIRST.encode())
 
 
