@@ -8,6 +8,8 @@ whether the kept pieces are free of the values.
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +17,7 @@ from rewriters._api import Edit, Slot, Span
 from rewriters._encode import Undecodable, encode, locate, partial
 from rewriters.plaintext import Plaintext
 
-__all__ = ["Hole", "Template", "Text", "flaw", "hole", "holes", "render", "template", "traces"]
+__all__ = ["Hole", "Template", "Text", "flaw", "hole", "holes", "render", "spellings", "template", "traces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +138,20 @@ def traces(value: Plaintext) -> tuple[bytes, ...]:
     coded = base64.b64encode(raw).rstrip(b"=")
     # The last digit also carries bits of what may follow.
     return tuple({raw, coded[: len(raw) * 8 // 6], encode(("url",), raw), encode(("json-string",), raw)})
+
+
+def spellings(value: Plaintext) -> tuple[bytes, ...]:
+    """What to hide from a reader: all that is a trace of the value, and what a person could read it from besides, which
+    is base64 of a text that it is a part of, in either alphabet, hexadecimal digits, and other ways to escape it."""
+    found = set(traces(value))
+    if not found:
+        return ()
+    raw = value.reveal()
+    for shift in range(3):
+        coded = base64.b64encode(bytes(shift) + raw)
+        inner = coded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
+        found |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
+    escaped = json.dumps(raw.decode("utf-8", "surrogateescape"))[1:-1]
+    found |= {raw.hex().encode(), raw.hex().upper().encode(), escaped.encode()}
+    found.add(re.sub(rb"%[0-9A-F]{2}", lambda match: match[0].lower(), encode(("url",), raw)))
+    return tuple(found)

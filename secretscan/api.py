@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from secretscan.plan.document import Plan
     from secretscan.plan.saved import Saved
     from secretscan.prove.proof import Proof
+    from secretscan.review.inspect import Inspection
     from secretscan.run.aftermath import FollowUp
     from secretscan.run.apply import Applied
     from secretscan.run.folder import RunFolder
@@ -64,6 +65,7 @@ __all__ = [
     "check_plan",
     "find_run",
     "forget_review",
+    "inspect",
     "inventory",
     "load_review",
     "mark",
@@ -553,6 +555,17 @@ def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, .
 
     with Inventory(root, load_ids().fingerprint()) as store:
         return store.secrets(), store.occurrences()
+
+
+def inspect(
+    root: Path, sightings: Sequence[Sighting], *, around: int = 4, cancellation: Cancellation | None = None
+) -> Inspection:
+    """Places as their files are now: the lines around each, every value masked, and what could stand there instead. It
+    takes the time of scanning those files."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.review.inspect import inspect_places
+
+    return inspect_places(root, sightings, load_ids(), cancellation or Cancellation(), around=around)
 
 
 def sightings(root: Path) -> Iterator[tuple[Sighting, ...]]:

@@ -7,7 +7,7 @@ import sys
 from secretscan.detect.ruleset import Rule, load
 from secretscan.detect.secret_file import RULE as SECRET_FILE
 
-__all__ = ["render"]
+__all__ = ["describe", "render"]
 
 _HEAD = """# Rules
 
@@ -30,6 +30,8 @@ _BY_NAME = (
     (SECRET_FILE.id, SECRET_FILE.confidence, SECRET_FILE.description),
 )
 
+_MOVED = "A place that a plan moved whole, around a credential."
+
 _SCOPES = {"any": "everywhere", "text": "text files", "free": "text that no platform reads"}
 
 
@@ -40,6 +42,14 @@ def render() -> str:
     lines += ["| rule | kind | confidence | where | what |", "| --- | --- | --- | --- | --- |"]
     lines += map(_row, load())
     return _HEAD + "\n".join(lines) + "\n"
+
+
+def describe(rule: str) -> str:
+    """What a finding's rule says, as a sentence; empty for one that is not ours."""
+    known = (
+        {"plan": _MOVED} | {name: what for name, _, what in _BY_NAME} | {each.id: each.description for each in load()}
+    )
+    return known.get(rule, "")
 
 
 def _row(rule: Rule) -> str:

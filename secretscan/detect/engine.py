@@ -60,6 +60,7 @@ class _Hyperscan:
 
     def __init__(self, triggers: tuple[tuple[bytes, ...], ...]) -> None:
         import platform
+        from threading import Lock
 
         import hyperscan
 
@@ -69,6 +70,8 @@ class _Hyperscan:
         for trigger, index in flat:
             digest.update(b"%d %d %s\n" % (index, len(trigger), trigger))
         name = f"triggers-{digest.hexdigest()[:32]}.hs"
+        # The engine works in a space of the database, which is in use while it looks: a second thread has to wait.
+        self._alone = Lock()
         self._database: Any = None
         stored = store.read(name)
         if stored is not None:
@@ -96,7 +99,8 @@ class _Hyperscan:
             if (rule := rule_of[expression]) not in ignored:
                 add((end, rule))
 
-        self._database.scan(data, match_event_handler=matched)
+        with self._alone:
+            self._database.scan(data, match_event_handler=matched)
         return sorted(found)
 
 

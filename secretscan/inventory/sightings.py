@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
 from secretscan.model import Finding, Sighting, SightingState
 
-__all__ = ["QUERY", "Sighter", "held", "of_row"]
+__all__ = ["QUERY", "Sighter", "held", "named", "of_row"]
 
 QUERY = """
 SELECT o.secret, o.rule, s.kind, s.strength, o.source, o.path, o.pointer, o.key, o.platform, o.encoding, o.state,
@@ -20,12 +21,18 @@ ORDER BY o.source, o.path, o.secret, o.pointer, o.ordinal LIMIT ?
 
 _STATES: dict[str, SightingState] = {"present": "present", "migrated": "migrated", "gone": "gone"}
 _MOST = 2**31
+_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _LONGEST_CHAIN = 1000
 
 
 def held(text: str) -> str:
     """Text as the inventory holds it: what is no character (a byte of a file name that is not UTF-8) as an escape."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def named(text: str) -> str:
+    """A path as the file system has it, of one that is `held` and whose name is not UTF-8."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 class Sighter:

@@ -10,7 +10,7 @@ from rewriters import Edit, Span, splice
 from secretscan.errors import printable
 from secretscan.prove.traces import Traces
 
-__all__ = ["MASK", "FileDiff", "masked_diff", "masked_texts", "shifted", "union"]
+__all__ = ["MASK", "FileDiff", "masked", "masked_diff", "masked_texts", "shifted", "union"]
 
 MASK = b"***"
 
@@ -35,7 +35,7 @@ def masked_texts(
     path: str, before: tuple[bytes, Sequence[Span]], after: tuple[bytes, Sequence[Span]], known: Traces
 ) -> FileDiff:
     """The diff of two texts, each with the places to mask in it, which are in order and do not touch."""
-    old, new = (known.blot(_masked(data, spans), MASK) for data, spans in (before, after))
+    old, new = (known.blot(masked(data, spans), MASK) for data, spans in (before, after))
     lines = difflib.unified_diff(_lines(old), _lines(new), n=2, lineterm="")
     return FileDiff(path, "".join(f"{line}\n" for line in list(lines)[2:]))
 
@@ -69,7 +69,8 @@ def shifted(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
     return result
 
 
-def _masked(data: bytes, spans: Sequence[Span]) -> bytes:
-    """Line breaks inside of a value stay, so that the lines around keep their places."""
+def masked(data: bytes, spans: Sequence[Span]) -> bytes:
+    """The text with a mask in each of these places, which are in order and do not touch. Line breaks inside of a value
+    stay, so that the lines around keep their places."""
     edits = [Edit("", span, MASK + b"\n" * data.count(b"\n", span.start, span.end)) for span in spans if len(span)]
     return splice(data, edits)

@@ -75,10 +75,10 @@ class Traces:
         return {key: sorted(lines) for key, lines in found.items()}
 
     def blot(self, text: bytes, mask: bytes) -> bytes:
-        """The text with every form in it replaced, longer ones first."""
+        """The text with every form in it replaced, longer ones first. It keeps as many lines as it had."""
         seen = set(self.within(text))
         for form, _ in sorted((each for each in self.__forms if each[1] in seen), key=lambda each: -len(each[0])):
-            text = text.replace(form, mask)
+            text = text.replace(form, mask + b"\n" * form.count(b"\n"))
         return text
 
     def __repr__(self) -> str:

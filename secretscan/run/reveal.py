@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from secretscan.detect.scan import Detector
 from secretscan.errors import ChangedSince, InventoryBroken, JournalBroken, UsageError, printable
 from secretscan.inventory.folder import folder_of
 from secretscan.inventory.ids import Ids
-from secretscan.inventory.sightings import held
+from secretscan.inventory.sightings import held, named
 from secretscan.model import Sighting
 from secretscan.run import files
 from secretscan.run.journal import Chain, Form, Record
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from rewriters import Plaintext
 
 __all__ = ["Revealed", "reveal_value"]
-
-_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class _Place:
 def _found(root: Path, sighting: Sighting, ids: Ids) -> tuple[_Place, Plaintext]:
     """The value, and its place: the one that was asked for, or else the nearest one in the file that holds it too."""
     why = "the file is gone"
-    for path in dict.fromkeys((sighting.path, _BYTE.sub(lambda code: chr(0xDC00 + int(code[1], 16)), sighting.path))):
+    for path in dict.fromkeys((sighting.path, named(sighting.path))):
         try:
             place = files.inside(root, path)
         except UsageError as error:

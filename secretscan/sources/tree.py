@@ -21,7 +21,7 @@ from typing import BinaryIO
 from secretscan.errors import UsageError
 from secretscan.model import Unscanned
 
-__all__ = ["SKIPPED", "TreeFile", "walk"]
+__all__ = ["SKIPPED", "TreeFile", "pick", "walk"]
 
 SKIPPED = frozenset((".git", ".secretscan"))
 """Names that are left out: version control's own store (a file of this name, too, in a worktree), and ours."""
@@ -73,6 +73,23 @@ def walk(root: str | os.PathLike[str], targets: tuple[str, ...] = ("",)) -> Iter
         if not any(target == start or start in ("", ".") or target.startswith(f"{start}/") for start, _ in starts):
             starts.append((target, _status(os.path.join(base, target) if target else base)))
     return _starts(base, starts)
+
+
+def pick(root: str | os.PathLike[str], path: str) -> TreeFile:
+    """The file that `walk` gives under this path. Raises `OSError` when it would not give it now: nothing is there, a
+    link is on the way, it is left out, or it is no regular file."""
+    steps = path.split("/")
+    if "\0" in path or not SKIPPED.union(("", ".", "..")).isdisjoint(steps):
+        raise OSError("it is not a path of a scan")
+    place = os.fspath(root)
+    for step in steps:
+        place = os.path.join(place, step)
+        status = os.lstat(place)
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError("it is behind a symbolic link, which is not followed")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is a folder" if stat.S_ISDIR(status.st_mode) else f"it is {_special(status.st_mode)}")
+    return TreeFile(path, status.st_size, place)
 
 
 def _status(place: str) -> os.stat_result:

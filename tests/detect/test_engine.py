@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_ignored_rules_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         every = {rule for _, rule in made.find(data)}
         assert len(every) > 2
         assert {rule for _, rule in made.find(data, {min(every)})} == every - {min(every)}
+
+
+def test_several_threads_may_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A screen reads a file again while a scan is under way."""
+    made = _engine(monkeypatch, "hyperscan")
+    data = b"DB_PASSWORD=x sk_live_ ghp_ filler\n" * 2000
+    expected = made.find(data)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == expected for found in pool.map(made.find, [data] * 16))
 
 
 def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
