@@ -21,7 +21,6 @@ ORDER BY o.source, o.path, o.secret, o.pointer, o.ordinal LIMIT ?
 
 _STATES: dict[str, SightingState] = {"present": "present", "migrated": "migrated", "gone": "gone"}
 _MOST = 2**31
-_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _LONGEST_CHAIN = 1000
 
 
@@ -32,7 +31,7 @@ def held(text: str) -> str:
 
 def named(text: str) -> str:
     """A path as the file system has it, of one that is `held` and whose name is not UTF-8."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda match: chr(int(match[1], 16)), text)
 
 
 class Sighter:
