@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
-from rewriters import Plaintext
+from rewriters import Plaintext, Span
 from rewriters._undo import traces
 
 __all__ = ["Traces"]
@@ -58,6 +58,23 @@ class Traces:
                 for form, key in self.__heads.get(text[at : at + width], ()):
                     if text.startswith(form, at):
                         yield key
+
+    def spans(self, text: bytes) -> list[Span]:
+        """The places of all forms in the text, in no order; they may overlap."""
+        found: list[Span] = []
+        if len(self.__forms) * _FEW < len(text):
+            for form, _ in self.__forms:
+                at = text.find(form)
+                while at >= 0:
+                    found.append(Span(at, at + len(form)))
+                    at = text.find(form, at + 1)
+            return found
+        for width in self.__widths:
+            for at in range(len(text) - width + 1):
+                for form, _ in self.__heads.get(text[at : at + width], ()):
+                    if text.startswith(form, at):
+                        found.append(Span(at, at + len(form)))
+        return found
 
     def lines(self, text: bytes) -> dict[str, list[int]]:
         """The lines, from 1, on which a form of each value begins."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,8 @@ LONGEST = 300
 _LEAD = 80
 """Characters before a place that are shown of a longer line."""
 _TAB = 4
+_WIDEST = 4
+"""Bytes of a character in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,10 @@ class _File:
         self._slots = {held(slot.pointer): slot for slot in reversed(scan.slots)}
         self._whole: dict[tuple[str, str, int], Slot] = {}
         self._spans: list[Span] = []
-        self._lines: list[bytes] = []
+        self._text = b""
+        self._starts: list[int] = []
         self._wide = False
-        self._clear: dict[tuple[int, int], list[bytes]] = {}
+        self._raw_lines = Lines(data)
 
     def look_for(self, sighting: Sighting, ids: Ids) -> None:
         """Notes a place that holds a secret as a whole, which is no finding: a text that moved around a password."""
@@ -162,17 +166,17 @@ class _File:
 
     def seen(self, sighting: Sighting, hidden: _Hidden, around: int) -> Seen:
         """The place as it is now."""
-        if not self._lines:
+        if not self._starts:
             self._mask()
         finding, whole = self._findings.get(_key(sighting)), self._whole.get(_key(sighting))
         slot = whole or self._slots.get(sighting.pointer)
         if finding is not None:
             at, line = finding.location.span.start, finding.location.line
         elif slot is not None:
-            at, line = slot.span.start, Lines(self._data).place(slot.span.start)[0]
+            at, line = slot.span.start, self._raw_lines.place(slot.span.start)[0]
         else:
             at, line = -1, sighting.line
-        line = max(1, min(line, len(self._lines)))
+        line = max(1, min(line, len(self._starts) - 1))
         references, reason = (finding.references, finding.reason) if finding else ((), sighting.reason)
         if whole is not None:
             references, reason = whole.targets, whole.reason
@@ -188,13 +192,14 @@ class _File:
         )
 
     def _mask(self) -> None:
-        """The lines with every finding masked, as UTF-8."""
+        """The text with every finding masked, as UTF-8, and where its lines start; at last where one more would."""
         data, spans = self._data, [finding.location.span for finding in self._scan.findings]
         self._spans = union([*spans, *(slot.span for slot in self._whole.values())])
         wide = transcode(data)
         if wide is not None:
             data, self._spans = wide.data, _moved(data, self._spans)
-        self._lines = masked(data, self._spans).split(b"\n")
+        self._text = masked(data, self._spans)
+        self._starts = [0, *accumulate(len(line) + 1 for line in self._text.split(b"\n"))]
         self._wide = wide is not None
 
     def _lead(self, at: int) -> int:
@@ -206,28 +211,35 @@ class _File:
         return at - start - sum(max(0, len(span) - len(MASK)) for span in before)
 
     def _shown(self, line: int, lead: int, hidden: _Hidden, around: int) -> Iterator[SeenLine]:
-        first, last = max(0, line - 1 - around), min(len(self._lines), line + around)
-        low, lines = self._blotted(first, last, hidden)
-        for number in range(first, last):
-            text = lines[number - low].removesuffix(b"\r").decode("utf-8", "replace")
+        first, last = max(0, line - 1 - around), min(len(self._starts) - 1, line + around)
+        pieces = [self._piece(number, lead if number == line - 1 else 0) for number in range(first, last)]
+        # A form that reaches into what is shown begins or ends so many bytes further on at most.
+        windows = union(Span(max(0, piece.start - hidden.longest), piece.end + hidden.longest) for piece in pieces)
+        spans = union(
+            Span(window.start + found.start, window.start + found.end)
+            for window in windows
+            for found in hidden.traces.spans(self._text[window.start : window.end])
+        )
+        for number, piece in enumerate(pieces, first):
+            inside = [
+                Span(max(span.start, piece.start) - piece.start, min(span.end, piece.end) - piece.start)
+                for span in spans
+                if span.start < piece.end and span.end > piece.start
+            ]
+            start, end = self._starts[number], self._starts[number + 1] - 1
+            text = masked(self._text[piece.start : piece.end], inside).removesuffix(b"\r").decode("utf-8", "replace")
             text = (text.removeprefix("\ufeff") if number == 0 else text).expandtabs(_TAB)
-            yield SeenLine(number + 1, _cut(text, lead if number == line - 1 else 0))
+            more = piece.end < end or len(text) > LONGEST
+            shown = printable(text[:LONGEST])
+            yield SeenLine(number + 1, f"{'...' * (piece.start > start)}{shown}{'...' * more}")
 
-    def _blotted(self, first: int, last: int, hidden: _Hidden) -> tuple[int, list[bytes]]:
-        """Lines without what is hidden, which may begin or end some lines further on; and the number of the first."""
-        low, high = first, last
-        room = hidden.longest
-        while low > 0 and room > 0:
-            low -= 1
-            room -= len(self._lines[low]) + 1
-        room = hidden.longest
-        while high < len(self._lines) and room > 0:
-            room -= len(self._lines[high]) + 1
-            high += 1
-        if (low, high) not in self._clear:
-            text = b"\n".join(self._lines[low:high])
-            self._clear[low, high] = hidden.traces.blot(text, MASK).split(b"\n")
-        return low, self._clear[low, high]
+    def _piece(self, number: int, lead: int) -> Span:
+        """So much of a line as is shown at most: of a long one from a little before the place on."""
+        start, end = self._starts[number], self._starts[number + 1] - 1
+        low = start + max(0, min(lead - _LEAD, end - start - LONGEST))
+        while low < end and self._text[low] & 0xC0 == 0x80:  # within a character
+            low += 1
+        return Span(low, min(end, low + LONGEST * _WIDEST))
 
 
 def _key(sighting: Sighting) -> tuple[str, str, int]:
@@ -247,12 +259,3 @@ def _moved(data: bytes, spans: Iterable[Span]) -> list[Span]:
         result.append(Span(size + between, size + between + inside))
         at, size = span.end, size + between + inside
     return result
-
-
-def _cut(text: str, lead: int) -> str:
-    """So much of a line as is shown, from a little before the place on."""
-    if len(text) <= LONGEST:
-        return printable(text)
-    start = max(0, min(lead - _LEAD, len(text) - LONGEST))
-    piece = printable(text[start : start + LONGEST])
-    return ("..." if start else "") + piece + ("..." if start + LONGEST < len(text) else "")

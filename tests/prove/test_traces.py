@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriters import Plaintext
+from rewriters import Plaintext, Span
 from rewriters._undo import traces
 from secretscan.prove.traces import Traces
 
@@ -24,6 +24,21 @@ def test_finds_what_a_search_for_each_form_finds(
         text += form
     expected = [key for key, each in forms.items() if any(form and form in text for form in each)]
     assert list(Traces(forms).within(text)) == expected
+
+
+@given(FORMS, st.binary(max_size=200), st.data())
+def test_places_are_those_of_a_search_for_each_form(
+    forms: dict[str, list[bytes]], text: bytes, data: st.DataObject
+) -> None:
+    some = [form for each in forms.values() for form in each]
+    for form in data.draw(st.lists(st.sampled_from(some), max_size=3)) if some else []:
+        text += form
+    expected = {
+        Span(at, at + len(form)) for form in some if form for at in range(len(text)) if text.startswith(form, at)
+    }
+    for padded in (text, text + bytes(600)):  # long texts are searched another way
+        found = {span for span in Traces(forms).spans(padded) if span.end <= len(text)}
+        assert found == expected
 
 
 @given(st.lists(st.text("aK9/ü", min_size=8).map(str.encode), min_size=1, max_size=5), st.binary(max_size=20))
