@@ -11,19 +11,21 @@
 
 Each takes a listener of typed events (`secretscan.events`) and a cancellation that takes effect between steps. Errors
 are those of `secretscan.errors`. Nothing that these functions return holds a value in a printable form.
+
+The module is long since it is the whole list: a use case is a few lines that name the room in which its work is done.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secretscan.detect.survey import common_root, survey
-from secretscan.errors import InventoryBroken, SecretscanError, UsageError
+from secretscan.detect.survey import Root, common_root, survey
+from secretscan.errors import ConfigurationError, InventoryBroken, SecretscanError, UsageError
 from secretscan.events import Cancellation, FileScanned, Listener, Noted, silent
 from secretscan.inventory.folder import IGNORE_FILE
 from secretscan.inventory.sightings import Sighter, held
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from secretscan.vault.choice import VaultChoice
     from secretscan.vault.client import Vault
     from secretscan.vault.recent import RecentVault
+    from secretscan.vault.server.trial import TrialVault
 
 __all__ = [
     "Found",
@@ -69,6 +72,7 @@ __all__ = [
     "inventory",
     "load_review",
     "mark",
+    "mark_fault",
     "marks",
     "name_fault",
     "plan",
@@ -79,18 +83,21 @@ __all__ = [
     "remember_vault",
     "resume",
     "reveal",
+    "root_of",
     "run_details",
     "run_history",
     "save_review",
     "scan",
     "sightings",
     "status",
+    "trial_vault",
     "undo",
     "unmark",
 ]
 
 _SAID = 10
 """Flaws of an ignore file that are said one by one."""
+_QUOTES = "its reason or owner quotes the value, and the ignore file goes into git"
 
 
 class Outcome(IntEnum):
@@ -145,6 +152,11 @@ class Scan:
         return len({item.secret for item in self.found})
 
 
+def root_of(targets: Iterable[str] = (".",)) -> Path:
+    """The folder whose inventory and runs the targets belong to. Raises `UsageError` for one that is not there."""
+    return common_root(tuple(targets)).folder
+
+
 def scan(
     targets: Iterable[str] = (".",),
     *,
@@ -188,13 +200,27 @@ def scan(
 
         try:
             with Inventory(root.folder, ids.fingerprint()) as store:
-                recorded = store.record([(item.secret, item.finding) for item in found], read.paths)
+                vanished = _vanished(root, store.paths(), read.paths)
+                recorded = store.record([(item.secret, item.finding) for item in found], (*read.paths, *vanished))
+            for path in vanished:
+                listener(FileScanned(path, (), ()))
         except (OSError, InventoryBroken) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             listener(Noted("scan", f"the inventory was not updated: {why}"))
     said = _marks(root.folder, ids, listener) if marked else None
     open_, ignored = _told_apart(found, said)
     return Scan(root.folder, open_, read.unscanned, read.files, read.bytes, recorded, ignored, said)
+
+
+def _vanished(root: Root, known: Iterable[str], read: Iterable[str]) -> list[str]:
+    """Files of the targets that the inventory knows and that are not there any more."""
+    there = {held(path) for path in read}
+    return [
+        path
+        for path in known
+        # One whose name is not UTF-8 is known by an escape, which is no name to look for.
+        if path not in there and root.covers(path) and "\\" not in path and not os.path.lexists(root.folder / path)
+    ]
 
 
 def _told_apart(found: Sequence[Found], marks: Marks | None) -> tuple[tuple[Found, ...], tuple[Ignored, ...]]:
@@ -237,13 +263,27 @@ def marks(root: Path) -> Marks:
 
 def mark(root: Path, entries: Sequence[Mark]) -> Marks:
     """Takes marks into the ignore file of a root, each in the place of what was said of the same secret and path
-    before. One without a `key` is made under this user's. The file as it is then. Raises `UsageError`."""
+    before. One without a `key` is made under this user's. The file as it is then. Raises `UsageError`, also for a
+    reason that quotes the value."""
     from secretscan.inventory.ids import load_ids
-    from secretscan.inventory.marks import add
+    from secretscan.inventory.marks import add, quoting
 
-    key = load_ids().fingerprint()
+    ids = load_ids()
+    if quoted := quoting(entries, ids):
+        raise UsageError("this cannot be marked", where=quoted.secret[:8], why=_QUOTES)
+    key = ids.fingerprint()
     add(root, [item if item.key else replace(item, key=key) for item in entries])
     return marks(root)
+
+
+def mark_fault(entries: Iterable[Mark]) -> str:
+    """What keeps marks of this user from being taken, or `""`: for saying so while a person types."""
+    from secretscan.inventory.ids import load_ids
+    from secretscan.inventory.marks import quoting
+
+    ids = load_ids()
+    all_ = [replace(item, key=ids.fingerprint()) for item in entries]
+    return next((fault for item in all_ if (fault := item.fault())), _QUOTES if quoting(all_, ids) else "")
 
 
 def unmark(root: Path, entries: Sequence[Mark]) -> Marks:
@@ -271,8 +311,9 @@ def plan(
     """The value-free plan for everything found in the targets, and its masked preview. Changes nothing.
 
     `vault` is asked which names are taken; without one every value is planned as new and `apply` checks. `prefix`
-    begins the names made for the vault (default: the root folder's name). `choices` are a person's: names that are
-    used exactly, and what stays out. Raises `UsageError` for a chosen name that cannot be used.
+    begins the names made for the vault (default: the root folder's name). What the ignore file of the root marks stays.
+    `choices` are a person's: names that are used exactly, and what stays out. Raises `UsageError` for a chosen name
+    that cannot be used.
     """
     from rewriters import Settings
     from secretscan.inventory.ids import load_ids
@@ -282,6 +323,7 @@ def plan(
     root = common_root(tuple(targets))
     read = survey(root, listener, cancellation)
     ids = load_ids()
+    said = _marks(root.folder, ids, listener) if os.path.lexists(root.folder / IGNORE_FILE) else None
     known, _ = inventory(root.folder)
     return build(
         read,
@@ -295,6 +337,7 @@ def plan(
         prefix=prefix,
         known={secret.id: secret.name for secret in known if secret.name and secret.vault_url == vault_url},
         choices=choices or EMPTY,
+        marks=said,
         root=str(root.folder),
     )
 
@@ -384,6 +427,16 @@ def recent_vaults() -> tuple[RecentVault, ...]:
     from secretscan.vault import recent
 
     return recent.recent_vaults()
+
+
+def trial_vault(name: str) -> TrialVault:
+    """An embedded vault for trying, in this process; the caller closes it. Raises `ConfigurationError`."""
+    from secretscan.vault.server.trial import TrialVault
+
+    try:
+        return TrialVault(name)
+    except OSError as error:
+        raise ConfigurationError("the embedded vault cannot be started", why=error.strerror or "") from None
 
 
 def remember_vault(url: str, auth: Auth, descriptor: str = "") -> None:
@@ -558,14 +611,20 @@ def inventory(root: Path) -> tuple[tuple[SecretRow, ...], tuple[OccurrenceRow, .
 
 
 def inspect(
-    root: Path, sightings: Sequence[Sighting], *, around: int = 4, cancellation: Cancellation | None = None
+    root: Path,
+    sightings: Sequence[Sighting],
+    *,
+    around: int = 4,
+    known: Collection[str] = (),
+    cancellation: Cancellation | None = None,
 ) -> Inspection:
     """Places as their files are now: the lines around each, every value masked, and what could stand there instead. It
-    takes the time of scanning those files."""
+    takes the time of scanning those files. `known` are ids of secrets that must not be seen there either, since they
+    were found in other files."""
     from secretscan.inventory.ids import load_ids
     from secretscan.review.inspect import inspect_places
 
-    return inspect_places(root, sightings, load_ids(), cancellation or Cancellation(), around=around)
+    return inspect_places(root, sightings, load_ids(), cancellation or Cancellation(), around=around, known=known)
 
 
 def sightings(root: Path) -> Iterator[tuple[Sighting, ...]]:

@@ -21,6 +21,7 @@ own, not errors. No error ever holds a value of a credential; texts from outside
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "VaultThrottled",
     "VaultUnreachable",
     "printable",
+    "unforeseen",
 ]
 
 LONGEST = 2000
@@ -147,3 +149,26 @@ class VaultConflict(VaultError):
 
 class SecretNotFound(VaultError, LookupError):
     """The vault does not hold the secret, or the version, that a reference names."""
+
+
+def unforeseen(error: BaseException) -> SecretscanError:
+    """An exception that is none of ours, as a message: what the system did not let us do (mostly a full disk), or a
+    mistake of ours with where in the code it is. Its own text is left out of the latter, as it may quote a value."""
+    if isinstance(error, OSError):
+        return SecretscanError(
+            "cannot be read or written",
+            where=os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "standard output",
+            why=error.strerror or type(error).__name__,
+            next_step="make room or mend the permissions, then give the same command again",
+        )
+    place = error.__traceback__
+    stack: list[str] = []
+    while place is not None:
+        code = place.tb_frame.f_code
+        stack.append(f"{os.path.basename(code.co_filename)}:{place.tb_lineno}")  # noqa: PTH119
+        place = place.tb_next
+    return SecretscanError(
+        f"internal error ({type(error).__name__})",
+        why="in " + " > ".join(stack[-8:]),
+        next_step="this is a bug of secretscan: please report it with the line above, which holds no value",
+    )

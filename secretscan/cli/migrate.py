@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 Shows the plan and asks before anything changes; --yes answers for scripts. Without a terminal --yes is needed.
 exit status: 0 all that was found has moved, 1 the rest stays as it is, 2 wrong usage or configuration, 3 not done, the
-proof does not hold, or something could not be read
+proof does not hold, or something could not be read; what is marked in .secretscan-ignore stays and does not count
 
 examples:
   secretscan migrate deploy --vault https://NAME.vault.azure.net --auth cli

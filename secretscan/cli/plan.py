@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 The preview goes to standard output, the plan to the file of --output. Neither holds a value.
 exit status: 0 all that was found can move, 1 something stays as it is, 2 wrong usage or configuration, 3 something
-could not be read, or the vault could not be asked
+could not be read, or the vault could not be asked; what is marked in .secretscan-ignore stays and does not count
 
 examples:
   secretscan plan --vault https://NAME.vault.azure.net --output plan.json
@@ -79,15 +79,17 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
         speaker.say("there is nothing to move")
     else:
         goal = f"into {many(len(plan.secrets), 'secret')}" if plan.moves else "on its own"
-        speaker.say(f"{many(len(plan.moves), 'place')} can move {goal}, {len(plan.left)} stay")
+        marked = sum(bool(left.mark) for left in plan.left)
+        meant = f", {marked} of them as marked" if marked else ""
+        speaker.say(f"{many(len(plan.moves), 'place')} can move {goal}, {len(plan.left)} stay{meant}")
     if args.output and plan.moves:
         speaker.say(f"next: secretscan apply {shlex.quote(args.output)}{again(args)}")
     return outcome(made)
 
 
 def outcome(draft: Draft) -> int:
-    """The exit status of a plan: whether anything stays in plain, or was not seen at all."""
-    return 1 if draft.plan.left else 3 if draft.unscanned else 0
+    """The exit status of a plan: whether anything stays in plain that nobody marked, or was not seen at all."""
+    return 1 if any(not left.mark for left in draft.plan.left) else 3 if draft.unscanned else 0
 
 
 def _write(path: Path, text: str) -> None:

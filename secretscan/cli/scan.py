@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 exit status: 0 nothing found, 1 credentials found, 2 wrong usage, 3 nothing found but something could not be read
+What is marked in .secretscan-ignore of the scanned folder is counted apart, and not as found.
 
 examples:
   secretscan scan
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
 
 
 def _write(scan: Scan, form: str, output: str | None) -> None:
-    if not scan.found and not scan.unscanned and not output:
+    if not (scan.found or scan.unscanned or scan.marks or output):
         return
     if form == "jsonl":
         from secretscan.report.jsonl import lines

@@ -31,6 +31,10 @@ class Root:
     folder: Path
     targets: tuple[str, ...] = ("",)
 
+    def covers(self, path: str) -> bool:
+        """Whether a path below the folder belongs to the targets."""
+        return any(not target or path == target or path.startswith(f"{target}/") for target in self.targets)
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:

@@ -25,10 +25,12 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 
+from rewriters import Plaintext
 from secretscan.errors import UsageError
 from secretscan.inventory.folder import IGNORE_FILE, read_plain
+from secretscan.inventory.ids import Ids
 
-__all__ = ["KINDS", "Flaw", "Mark", "MarkKind", "Marks", "add", "load_marks", "remove"]
+__all__ = ["KINDS", "Flaw", "Mark", "MarkKind", "Marks", "add", "load_marks", "quoting", "remove"]
 
 MarkKind = Literal["false-alarm", "accepted", "placeholder"]
 """`false-alarm`: no credential; `accepted`: one that stays, somebody answers for it; `placeholder`: nothing to keep."""
@@ -59,6 +61,8 @@ _FIELDS = {
 """Fields of an entry in the file, and those of a `Mark`. Scanners take hexadecimal digits for a credential where the
 name says `secret` or `key`, ours too."""
 
+_AROUND = "\"'`.,;:!?()[]{}<>"
+"""What stands around a word in prose."""
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
@@ -83,21 +87,7 @@ class Mark:
 
     def fault(self) -> str:
         """Why this cannot be an entry, or `""`."""
-        if self.kind not in KINDS:
-            return f"the mark is none of {', '.join(KINDS)}"
-        if not _SECRET.fullmatch(self.secret):
-            return "the id of the secret is not 32 hexadecimal digits"
-        if not _KEY.fullmatch(self.key):
-            return "the key under which the id was made is not given as 16 hexadecimal digits"
-        if not self.reason.strip():
-            return "it has no reason"
-        if self.kind == "accepted" and not self.owner.strip():
-            return "it is accepted, and has no owner"
-        if self.until and not _is_date(self.until):
-            return "its last day is not a date such as 2027-01-31"
-        if len(_line(self)) > MAX_LINE:
-            return f"it is longer than {MAX_LINE} bytes"
-        return ""
+        return _fault(self) or (f"it is longer than {MAX_LINE} bytes" if len(_line(self)) > MAX_LINE else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +175,7 @@ def add(root: Path, marks: Sequence[Mark]) -> None:
 
     def change(lines: list[bytes]) -> Iterable[bytes]:
         todo = dict(new)
-        end = b"\r\n" if lines and lines[-1].endswith(b"\r\n") else b"\n"
+        end = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
         kept: list[bytes] = []
         for line in lines:
             was = None if _comment(line) else _parse(line)
@@ -195,7 +185,8 @@ def add(root: Path, marks: Sequence[Mark]) -> None:
                 kept.append(line if was == mark else _line(mark) + end)
         if kept and todo and not kept[-1].endswith(b"\n"):
             kept[-1] += end
-        return *(kept or (_HEADER,)), *(_line(mark) + end for mark in todo.values())
+        head = (_HEADER,) if todo and not lines else ()
+        return *head, *kept, *(_line(mark) + end for mark in todo.values())
 
     _rewrite(root, change)
 
@@ -210,6 +201,20 @@ def remove(root: Path, marks: Sequence[Mark]) -> None:
         return () if kept == [_HEADER] else kept
 
     _rewrite(root, change)
+
+
+def quoting(marks: Iterable[Mark], ids: Ids) -> Mark | None:
+    """The first mark of which reason or owner hold the value itself, as all of the text or as a word of it: seen by its
+    id, under the key of `ids`. The file goes into git."""
+    seen: dict[str, frozenset[str]] = {}
+    for mark in marks:
+        for text in (mark.reason, mark.owner):
+            if text not in seen:
+                words = {text, text.strip(), *text.split(), *(word.strip(_AROUND) for word in text.split())}
+                seen[text] = frozenset(ids.secret(Plaintext(word.encode("utf-8", "surrogatepass"))) for word in words)
+            if mark.secret in seen[text]:
+                return mark
+    return None
 
 
 def _subject(mark: Mark) -> tuple[str, str, str]:
@@ -230,7 +235,9 @@ def _line(mark: Mark) -> bytes:
     escaped."""
     fields = {name: getattr(mark, of) for name, of in _FIELDS.items()}
     text = json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False)
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text).encode()
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return text.encode()
 
 
 def _parse(line: bytes) -> Mark | str:
@@ -252,7 +259,24 @@ def _parse(line: bytes) -> Mark | str:
     if missing := [name for name in ("mark", "id", "reason", "made-under") if not raw.get(name)]:
         return f"it has no {missing[0]}"
     mark = Mark(**{of: raw.get(name, "") for name, of in _FIELDS.items()})
-    return mark.fault() or mark
+    return _fault(mark) or mark
+
+
+def _fault(mark: Mark) -> str:
+    """Why a mark of any length cannot be an entry, or `""`."""
+    if mark.kind not in KINDS:
+        return f"the mark is none of {', '.join(KINDS)}"
+    if not _SECRET.fullmatch(mark.secret):
+        return "the id of the secret is not 32 hexadecimal digits"
+    if not _KEY.fullmatch(mark.key):
+        return "the key under which the id was made is not given as 16 hexadecimal digits"
+    if not mark.reason.strip():
+        return "it has no reason"
+    if mark.kind == "accepted" and not mark.owner.strip():
+        return "it is accepted, and has no owner"
+    if mark.until and not _is_date(mark.until):
+        return "its last day is not a date such as 2027-01-31"
+    return ""
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

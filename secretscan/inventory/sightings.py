@@ -89,12 +89,14 @@ def of_row(row: tuple[object, ...], texts: dict[str, str], chains: dict[str, tup
             raise TypeError
         once.append(texts.setdefault(word, word))
     secret, rule, kind, strength, source, path, pointer, key, platform, chain, state, reason, name = once
-    if len(chain) > _LONGEST_CHAIN:
-        raise ValueError
+    if len(chain) > _LONGEST_CHAIN or not all(map(str.isprintable, (rule, kind, strength, source, platform))):
+        raise ValueError  # words of ours, which lists and filters show as they are
     if chain not in chains:
         import json
 
         chains[chain] = tuple(str(codec) for codec in json.loads(chain))
+        if not all(map(str.isprintable, chains[chain])):
+            raise ValueError
     if state not in _STATES:
         raise ValueError
     return Sighting(

@@ -294,6 +294,14 @@ class Inventory:
                     (state, source, held(path), held(pointer)),
                 )
 
+    def paths(self, source: str = "tree") -> tuple[str, ...]:
+        """The paths in which something is known to stand in plain."""
+        with self._guarded():
+            rows = self._db.execute(
+                "SELECT DISTINCT path FROM occurrence WHERE source = ? AND state = 'present'", (source,)
+            ).fetchall()
+        return tuple(path for (path,) in rows)
+
     def secrets(self) -> tuple[SecretRow, ...]:
         """All secrets, those with the most places in plain first."""
         with self._guarded():

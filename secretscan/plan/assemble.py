@@ -104,6 +104,9 @@ def assemble(work: Work, root: str) -> Draft:
         if need.kind == "runtime-variable"
     )
     _foresee(work, after, provided)
+    # A marked value within a text that moves whole does not stay: it comes along, or the rest of the text could not.
+    whole = {item.where for item in work.open if item.part is None}
+    left = [item for item in work.left if not (item.mark and (item.path, item.pointer) in whole)]
     origins: dict[str, list[Origin]] = {}
     for item in work.open:
         origins.setdefault(item.id, []).extend(_origins(work, item))
@@ -142,7 +145,7 @@ def assemble(work: Work, root: str) -> Draft:
         files=tuple(planned),
         companions=tuple(companions),
         moves=moves,
-        left=tuple(sorted((*work.left, *_unread(work)), key=lambda item: (item.path, item.line, item.pointer))),
+        left=tuple(sorted((*left, *_unread(work)), key=lambda item: (item.path, item.line, item.pointer))),
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
     )

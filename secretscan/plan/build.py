@@ -7,7 +7,6 @@ takes them along, and what an image no longer sets must be set by whoever runs i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 import rewriters
@@ -26,6 +25,7 @@ from secretscan.detect.survey import Survey
 from secretscan.errors import SecretscanError
 from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
+from secretscan.inventory.marks import Marks
 from secretscan.plan.assemble import Draft, Undelivered, assemble
 from secretscan.plan.candidates import Candidate, candidates, carried, widened
 from secretscan.plan.choices import EMPTY, Choices
@@ -58,14 +58,15 @@ def build(
     prefix: str = "",
     known: Mapping[str, str] | None = None,
     choices: Choices = EMPTY,
+    marks: Marks | None = None,
     root: str,
 ) -> Draft:
     """The plan for everything found. Without a vault (`None`) all values are planned as new, and applying checks.
 
-    `known` are names that the inventory remembers for this vault, by secret id. Raises what the vault raises,
-    `UsageError` for a chosen name that cannot be used, and `Cancelled`.
+    `known` are names that the inventory remembers for this vault, by secret id; what `marks` say stays. Raises what the
+    vault raises, `UsageError` for a chosen name that cannot be used, and `Cancelled`.
     """
-    found, left = candidates(survey.findings, ids, placeholders=placeholders)
+    found, left = candidates(survey.findings, ids, placeholders=placeholders, marks=marks)
     listener(Progress("plan", 0, 3, "names"))
     names = Names(vault if found else None, prefix or survey.root.folder.name, known or {}, choices.names)
     work = Work(survey, settings, vault_url, ids, names, found, left, choices)
@@ -74,7 +75,7 @@ def build(
     listener(Progress("plan", 1, 3, "edits"))
     for _ in range(_ROUNDS):
         cancellation.check()
-        if _round(work):
+        if _round(work, cancellation):
             continue
         if not names.as_chosen(work.values()):
             _name(work)
@@ -135,10 +136,14 @@ def _subject(slot: Slot) -> str:
     return ""
 
 
-def _round(work: Work) -> bool:
+def _round(work: Work, cancellation: Cancellation) -> bool:
     """Asks all rewriters once; whether something has to be asked again."""
     files = work.survey.claimed
-    ask = partial(_ask, work)
+
+    def ask(name: str, items: Iterable[Candidate], requires: tuple[Requirement, ...]) -> Rewrite:
+        cancellation.check()
+        return _ask(work, name, items, requires)
+
     first = {name: ask(name, work.open, ()) for name in rewriters.names()}
     if _settle(work, first.values()):
         return True

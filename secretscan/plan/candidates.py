@@ -6,20 +6,26 @@ place moves, as a secret of its own that covers the credentials in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from rewriters import Edit, Plaintext, Slot, Span, splice
 from rewriters._undo import traces
+from secretscan.inventory.folder import IGNORE_FILE
 from secretscan.inventory.ids import Ids
+from secretscan.inventory.marks import Mark, Marks
 from secretscan.model import Finding, Kind, Strength
 from secretscan.plan.document import Left
+from secretscan.prove.traces import Traces
 from secretscan.vault.limits import unstorable
 
 __all__ = ["Candidate", "candidates", "carried", "left_for", "widened"]
 
 
 _BY_HAND = "move it by hand, then rotate the value"
+_UNMARK = f"take its entry out of {IGNORE_FILE}, then plan again"
+_AS = {"false-alarm": "a false alarm", "accepted": "accepted", "placeholder": "a placeholder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,18 @@ def left_for(candidate: Candidate, reason: str, alternative: str) -> Left:
 
 
 def candidates(
-    findings: Iterable[Finding], ids: Ids, *, placeholders: bool = False
+    findings: Sequence[Finding], ids: Ids, *, placeholders: bool = False, marks: Marks | None = None
 ) -> tuple[list[Candidate], list[Left]]:
-    """The places that may move, one for each part of a slot, and those that stay with the reason."""
+    """The places that may move, one for each part of a slot, and those that stay with the reason, also since they are
+    marked."""
     stay: list[Left] = []
+    said = _Said(marks, findings, ids)
     by_slot: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         slot = finding.slot
-        if slot is None:
+        if mark := said.of(ids.secret(finding.value), finding.location.path):
+            stay.append(said.left(_left(finding, ids, "", ""), mark))
+        elif slot is None:
             reason = finding.reason or "no rewriter knows this kind of file"
             stay.append(_left(finding, ids, reason, _BY_HAND))
         elif not slot.targets:
@@ -83,7 +93,9 @@ def candidates(
     for group in by_slot.values():
         for candidate in _of_slot(group, ids):
             reason = unstorable(candidate.value)
-            if reason:
+            if mark := said.of(candidate.id, candidate.slot.path):
+                stay.append(said.left(left_for(candidate, "", ""), mark))
+            elif reason:
                 stay.append(
                     left_for(
                         candidate,
@@ -94,6 +106,26 @@ def candidates(
             else:
                 found.append(candidate)
     return found, stay
+
+
+class _Said:
+    """What people said of secrets, as reasons for places to stay."""
+
+    def __init__(self, marks: Marks | None, findings: Sequence[Finding], ids: Ids) -> None:
+        self._marks = marks if marks is not None and marks.entries else None
+        self._today = date.today()
+        # A person may have quoted a value in a reason, and no plan holds one.
+        known = {ids.secret(finding.value): finding.value for finding in findings} if self._marks else {}
+        self._known = Traces.of(known)
+
+    def of(self, secret: str, path: str) -> Mark | None:
+        return self._marks.of(secret, path, self._today) if self._marks else None
+
+    def left(self, place: Left, mark: Mark) -> Left:
+        details = ", ".join(filter(None, (mark.owner, f"until {mark.until}" if mark.until else "")))
+        reason = f"marked as {_AS[mark.kind]}: {mark.reason}" + (f" ({details})" if details else "")
+        reason = self._known.blot(reason.encode("utf-8", "backslashreplace"), b"***").decode()
+        return replace(place, reason=reason, alternative=_UNMARK, mark=mark.kind)
 
 
 def _is_text(path: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["EMPTY", "TAKE_IN", "Choices"]
@@ -23,13 +22,6 @@ class Choices:
     names: tuple[tuple[str, str], ...] = ()
     without_secrets: tuple[str, ...] = ()
     without_paths: tuple[str, ...] = ()
-
-    def left_out(self, path: str, ids: Iterable[str]) -> str:
-        """The first of the ids `ids` by which a place in the file `path` stays out, or `""` when it may move."""
-        every = tuple(ids)
-        if path in self.without_paths:
-            return every[0]
-        return next((id_ for id_ in every if id_ in self.without_secrets), "")
 
 
 EMPTY = Choices()

@@ -33,7 +33,7 @@ __all__ = [
     "from_json",
 ]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One place that stays as it is: why, and the nearest honest alternative."""
+    """One place that stays as it is: why, and the nearest honest alternative. `mark` says that somebody wants it to, in
+    the ignore file, and as what."""
 
     path: str
     pointer: str
@@ -137,6 +138,7 @@ class Left:
     strength: str
     reason: str
     alternative: str
+    mark: Literal["", "false-alarm", "accepted", "placeholder"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ do not say which place an edit is for, so they are asked again for ever fewer pl
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from rewriters import Requirement, Rewrite, fetch
@@ -19,8 +20,8 @@ __all__ = ["drop_reaching"]
 _Ask = Callable[[str, Sequence[Candidate], tuple[Requirement, ...]], Rewrite]
 _Cause = Candidate | Requirement
 
-_MOST = 100
-"""How often one rewriter is asked in one round. Then places that were not told apart stay together."""
+_MOST = 60
+"""How often one rewriter is asked in one round. Then places that were not told apart yet stay together."""
 
 
 def drop_reaching(work: Work, requires: tuple[Requirement, ...], ask: _Ask) -> bool:
@@ -29,37 +30,43 @@ def drop_reaching(work: Work, requires: tuple[Requirement, ...], ask: _Ask) -> b
     spared = set(work.choices.without_paths)
     again = False
     for name, rewrite in work.rewrites.items() if spared else ():
-        if not _reached(work, rewrite, spared):
+        path = _reached(work, rewrite, spared)
+        if not path:
             continue
+
+        def reached(among: tuple[_Cause, ...], name: str = name) -> str:
+            items = [cause for cause in among if isinstance(cause, Candidate)]
+            needs = tuple(cause for cause in among if isinstance(cause, Requirement))
+            return _reached(work, ask(name, items, needs), spared)
+
         # In the order of their files, since a place that cannot move without its neighbours is only seen with them.
         items = sorted((item for item in work.open if item.slot.platform == name), key=lambda item: item.where)
-        for causes, path in _Search(work, name, spared, ask).causes((*items, *requires)):
-            again |= _drop(work, causes, path)
+        for causes, file in _causes(reached, (*items, *requires), path):
+            again |= _drop(work, causes, file)
     return again
 
 
-class _Search:
-    """Tells which places and requirements have one rewriter reach files that were left out."""
+def _causes(
+    reached: Callable[[tuple[_Cause, ...]], str], among: tuple[_Cause, ...], path: str
+) -> list[tuple[tuple[_Cause, ...], str]]:
+    """Groups, each with the file that it reaches; of one member, unless only several together reach it.
 
-    def __init__(self, work: Work, name: str, spared: set[str], ask: _Ask) -> None:
-        self._work = work
-        self._name = name
-        self._spared = spared
-        self._ask = ask
-        self._left = _MOST
-
-    def causes(self, among: tuple[_Cause, ...]) -> list[tuple[tuple[_Cause, ...], str]]:
-        """Groups, each with the first file that it reaches; of one member, unless only several together reach it."""
-        self._left -= 1
-        items = [cause for cause in among if isinstance(cause, Candidate)]
-        needs = tuple(cause for cause in among if isinstance(cause, Requirement))
-        path = _reached(self._work, self._ask(self._name, items, needs), self._spared)
-        if not path:
-            return []
-        if len(among) == 1 or self._left <= 0:
-            return [(among, path)]
-        half = len(among) // 2
-        return self.causes(among[:half]) + self.causes(among[half:]) or [(among, path)]
+    The largest ones are split first, so that few are together that need not be when there is no end to asking.
+    """
+    found: list[tuple[tuple[_Cause, ...], str]] = []
+    open_ = deque([(among, path)])
+    asked = 0
+    while open_:
+        group, path = open_.popleft()
+        parts: list[tuple[tuple[_Cause, ...], str]] = []
+        if len(group) > 1 and asked < _MOST:
+            half = len(group) // 2
+            parts = [(part, file) for part in (group[:half], group[half:]) if (file := reached(part))]
+            asked += 2
+        open_.extend(parts)
+        if not parts:
+            found.append((group, path))
+    return found
 
 
 def _reached(work: Work, rewrite: Rewrite, spared: set[str]) -> str:

@@ -54,11 +54,12 @@ class Work:
 
     def heed_choices(self) -> None:
         """Takes out what a person chose to leave out. It is listed as the secret by which it was chosen."""
+        secrets, paths = set(self.choices.without_secrets), set(self.choices.without_paths)
         stay: list[Candidate] = []
         for item in self.open:
-            by = self.choices.left_out(item.slot.path, (item.id, *item.covers))
-            if by:
-                self.leave((replace(item, id=by),), "left out as you chose", TAKE_IN)
+            by = next((id_ for id_ in (item.id, *item.covers) if id_ in secrets), "")
+            if by or item.slot.path in paths:
+                self.leave((replace(item, id=by or item.id),), "left out as you chose", TAKE_IN)
                 self.standing.add((item.slot.path, item.id))
                 self.left_out.add(item.where)
             else:

@@ -1,6 +1,8 @@
 """`--format jsonl`: one finding a line, the stable machine interface (design, "The command line").
 
-Without a value in any form: `secret` is its keyed id. What was not scanned follows as lines with `unscanned`.
+Without a value in any form: `secret` is its keyed id. What was not scanned follows as lines with `unscanned`, and at
+the end stands how many findings the ignore file marks, a line for each kind of mark (`ignored`), and how much of it
+marks nothing, a line for each reason (`idle`).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import json
 from collections.abc import Iterator
 
 from secretscan.api import Found, Scan
+from secretscan.report.ignored import idle, kinds
 
 __all__ = ["lines"]
 
@@ -20,6 +23,10 @@ def lines(scan: Scan) -> Iterator[str]:
     for item in scan.unscanned:
         skipped = {"unscanned": item.path, "reason": item.reason, "line": item.line, "partial": item.partial}
         yield json.dumps(skipped) + "\n"
+    for kind, number in kinds(scan).items():
+        yield json.dumps({"ignored": number, "mark": kind}) + "\n"
+    for why, number in idle(scan).items():
+        yield json.dumps({"idle": number, "why": why}) + "\n"
 
 
 def record(found: Found) -> dict[str, object]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from secretscan.api import Scan
 from secretscan.errors import printable
+from secretscan.inventory.folder import IGNORE_FILE
+from secretscan.report.ignored import phrases
 
 __all__ = ["lines", "summary"]
 
@@ -29,10 +31,14 @@ def lines(scan: Scan) -> Iterator[str]:
             at = f":{item.line}" if item.line else ""
             how = " (as text only)" if item.partial else ""
             yield printable(f"  {item.path}{at}: {item.reason}{how}") + "\n"
+    said = phrases(scan)
+    if said:
+        yield ("\n" if path is not None or scan.unscanned else "") + f"{IGNORE_FILE}\n"
+        yield from (f"  {phrase}\n" for phrase in said)
 
 
 def summary(scan: Scan) -> str:
-    """One line: what was found in how much, and whether anything is missing."""
+    """One line: what was found in how much, what of it is ignored, and whether anything is missing."""
     found = len(scan.found)
     head = (
         f"{found} credential{'s' * (found != 1)} ({scan.secrets} distinct)"
@@ -42,6 +48,7 @@ def summary(scan: Scan) -> str:
     text = f"{head} in {scan.files} file{'s' * (scan.files != 1)}"
     if scan.unscanned:
         text += f"; {len(scan.unscanned)} not scanned fully"
+    text += "".join(f"; {part}" for part in phrases(scan))
     if scan.recorded:
         text += f"; {scan.recorded.new} new, {scan.recorded.known} known, {scan.recorded.gone} gone"
     return text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewriters import Plaintext
-from secretscan.errors import ChangedSince, InventoryBroken
+from secretscan.errors import ChangedSince, InventoryBroken, UsageError
 from secretscan.events import Cancellation, Listener, Noted, Progress, StepDone
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
@@ -55,9 +55,11 @@ class Applied:
 def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancellation: Cancellation) -> Applied:
     """Carries out a run from wherever it stands.
 
-    Raises `ChangedSince`, `Cancelled`, `InventoryBroken` and `JournalBroken`, and what the vault raises; the run can be
-    resumed after any of them.
+    Raises `UsageError` for another vault than the plan's; `ChangedSince`, `Cancelled`, `InventoryBroken` and
+    `JournalBroken`, and what the vault raises: the run can be resumed after any of them.
     """
+    if vault.url.lower() != run.plan.vault_url.lower():
+        raise UsageError("the plan is for another vault", where=vault.url, why=f"it names {run.plan.vault_url}")
     with alone(run.root), Journal(run.journal) as journal:
         with Inventory(run.root, ids.fingerprint()):
             pass  # one that cannot be used is said before anything is done

@@ -155,9 +155,10 @@ def read_descriptor(path: Path) -> Descriptor:
     """Reads what `secretscan vault serve` wrote. Raises `ConfigurationError`."""
     again = "start the embedded vault with `secretscan vault serve`, and name its descriptor"
     try:
-        with path.open("rb") as file:
+        # Without waiting for the other end of a pipe: a person is typing the path, letter by letter.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             about = os.fstat(file.fileno())
-            data = file.read(65_537)
+            data = file.read(65_537) if stat.S_ISREG(about.st_mode) else b""
     except OSError as error:
         raise ConfigurationError(
             "cannot read the embedded vault's descriptor", where=str(path), why=error.strerror or "", next_step=again

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secretscan.errors import SecretscanError, UsageError
 from secretscan.events import Cancellation, Listener, silent
-from secretscan.vault.auth import Auth, connect
+from secretscan.vault.auth import Auth, connect, read_descriptor, vault_url
 
 if TYPE_CHECKING:
     from secretscan.vault.client import Vault
@@ -32,3 +34,19 @@ class VaultChoice:
             listener=listener,
             cancellation=cancellation,
         )
+
+    def fault(self) -> SecretscanError | None:
+        """What keeps this choice from leading to any vault, as far as it can be told without asking one: for saying so
+        while a person types."""
+        try:
+            if self.auth == "local":
+                if not self.descriptor:
+                    return UsageError("the embedded vault is found by its descriptor", next_step="give its path")
+                read_descriptor(Path(self.descriptor))
+            if self.url or self.auth != "local":
+                checked = vault_url(self.url)
+                if checked.loopback and self.auth != "local":
+                    return UsageError("a vault on this machine is signed in to as 'local'", where=checked.url)
+        except SecretscanError as error:
+            return error
+        return None

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from secretscan import api
 from secretscan.errors import Cancelled, ChangedSince, SecretscanError, UsageError, VaultConflict, VaultRefused
-from secretscan.events import Cancellation, Event, StepDone
+from secretscan.events import Cancellation, Event, FileScanned, StepDone
 from secretscan.inventory.ids import load_ids
 from secretscan.plan.document import Plan
 from secretscan.vault.client import Vault
@@ -203,7 +204,7 @@ def test_a_plan_is_free_of_values_and_survives_its_text(shop: Path) -> None:
 DAMAGE: dict[str, Callable[[str], str]] = {
     "cut off": lambda text: text[:-20],
     "another document": lambda text: "[]",
-    "another version": lambda text: text.replace('"format": 1', '"format": 2'),
+    "another version": lambda text: text.replace('"format": 2', '"format": 3'),
     "an unknown field": lambda text: text.replace('"moves"', '"removes"', 1),
     "a wrong type": lambda text: re.sub(r'"start": (\d+)', r'"start": "\1"', text, count=1),
     "a wrong word": lambda text: text.replace('"create"', '"burn"', 1),
@@ -282,3 +283,25 @@ def test_an_ordinary_word_is_masked_only_where_it_is_a_credential(
     )
     (diff, *_) = api.plan([str(folder)], "https://shop.vault.azure.net", None).diffs
     assert "-      DATABASE_URL: postgresql://shop:***@db/postgres\n" in diff.text
+
+
+def test_a_plan_never_goes_into_another_vault(shop: Path, local: Any) -> None:
+    draft = api.plan([str(shop)], "https://other.vault.azure.net", None)
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="another vault"):
+        api.apply(draft.plan, local.vault)
+    assert not local.server.stored("shop")
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_places_of_a_file_that_has_vanished_are_gone(shop: Path) -> None:
+    api.scan([str(shop)])
+    (shop / ".env").unlink()
+    events: list[Event] = []
+    api.scan([str(shop / "k8s")], listener=events.append)  # not among the targets: nothing is known of it
+    assert {item.state for item in api.inventory(shop / "k8s")[1]} == {"present"}
+    api.scan([str(shop)], listener=events.append)
+    states = {(item.path, item.state) for item in api.inventory(shop)[1]}
+    assert (".env", "gone") in states and (".env", "present") not in states
+    assert ("compose.yaml", "present") in states
+    assert FileScanned(".env", (), ()) in events

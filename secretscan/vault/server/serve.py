@@ -58,7 +58,7 @@ def serve(
             names, open_names=open_names, faults=faults, settings=settings, port=port, ca_file=ca_path
         ) as vault,
     ):
-        written = _describe(path, vault)
+        written = describe(path, vault)
         try:
             for line in _lines(vault, path):
                 say(line)
@@ -77,7 +77,8 @@ def _lines(vault: EmbeddedVault, path: Path) -> Iterator[str]:
     yield "secrets are kept in memory only and are gone when this ends (Ctrl-C)"
 
 
-def _describe(path: Path, vault: EmbeddedVault) -> bytes:
+def describe(path: Path, vault: EmbeddedVault) -> bytes:
+    """Writes the descriptor of a vault, mode 0600, there at once and whole; what was written."""
     body = {
         "url": vault.url(),
         "azure_url": vault.azure_url(),
