@@ -6,8 +6,9 @@ were searched, with every finding masked, and whatever can be told to spell a va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ from secretscan.inventory.sightings import Sighter, held, named
 from secretscan.model import Sighting
 from secretscan.plan.diff import MASK, masked, union
 from secretscan.prove.traces import Traces
+from secretscan.review.known import REACH, known_spans
 from secretscan.sources.file import HeldFile
 from secretscan.sources.tree import pick
 
@@ -77,10 +79,16 @@ class Inspection:
 
 
 def inspect_places(
-    root: Path, sightings: Sequence[Sighting], ids: Ids, cancellation: Cancellation, *, around: int = 4
+    root: Path,
+    sightings: Sequence[Sighting],
+    ids: Ids,
+    cancellation: Cancellation,
+    *,
+    around: int = 4,
+    known: Collection[str] = (),
 ) -> Inspection:
-    """Reads the files of these places again. `around` is how many lines are shown before a place and after it. Raises
-    `Cancelled` between two files."""
+    """Reads the files of these places again. `around` is how many lines are shown before a place and after it. `known`
+    are ids of values that stand in any file, and must not be seen in these. Raises `Cancelled` between two files."""
     files: dict[str, _File | _Unread] = {}
     for sighting in sightings:
         if sighting.path not in files:
@@ -91,7 +99,8 @@ def inspect_places(
             file.look_for(sighting, ids)
     values = [value for file in files.values() if isinstance(file, _File) for value in file.values()]
     forms = {str(number): spellings(value) for number, value in enumerate(values)}
-    hidden = _Hidden(Traces(forms), max((len(form) for each in forms.values() for form in each), default=0))
+    longest = max((len(form) for each in forms.values() for form in each), default=0)
+    hidden = _Hidden(Traces(forms), longest, cache(lambda line: known_spans(line, known, ids)) if known else None)
     places: list[Seen] = []
     for sighting in sightings:
         file = files[sighting.path]
@@ -112,10 +121,12 @@ class _Unread:
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """What is blotted out wherever it stands, and how many bytes the longest of it has."""
+    """What is blotted out wherever it stands, and how many bytes the longest of it has; and what finds in a line the
+    values that are known by id."""
 
     traces: Traces
     longest: int
+    known: Callable[[bytes], list[Span]] | None
 
 
 def _read(root: Path, path: str, ids: Ids) -> _File | _Unread:
@@ -220,18 +231,29 @@ class _File:
             for window in windows
             for found in hidden.traces.spans(self._text[window.start : window.end])
         )
+        spans += [found for number, piece in enumerate(pieces, first) for found in self._known(number, piece, hidden)]
         for number, piece in enumerate(pieces, first):
             inside = [
                 Span(max(span.start, piece.start) - piece.start, min(span.end, piece.end) - piece.start)
                 for span in spans
                 if span.start < piece.end and span.end > piece.start
             ]
+            inside = union(inside)
             start, end = self._starts[number], self._starts[number + 1] - 1
             text = masked(self._text[piece.start : piece.end], inside).removesuffix(b"\r").decode("utf-8", "replace")
             text = (text.removeprefix("\ufeff") if number == 0 else text).expandtabs(_TAB)
             more = piece.end < end or len(text) > LONGEST
             shown = printable(text[:LONGEST])
             yield SeenLine(number + 1, f"{'...' * (piece.start > start)}{shown}{'...' * more}")
+
+    def _known(self, number: int, piece: Span, hidden: _Hidden) -> Iterator[Span]:
+        """What stands in a piece of a line, or reaches into it, of the values that are known by id."""
+        if hidden.known is None:
+            return
+        start, end = self._starts[number], self._starts[number + 1] - 1
+        low, high = max(start, piece.start - REACH), min(end, piece.end + REACH)
+        for span in hidden.known(self._text[low:high]):
+            yield Span(low + span.start, low + span.end)
 
     def _piece(self, number: int, lead: int) -> Span:
         """So much of a line as is shown at most: of a long one from a little before the place on."""

@@ -1,17 +1,18 @@
 """All places of a root in columns, made to be filtered, counted, grouped and sorted at every key.
 
 50,000 places are asked in a few milliseconds: each facet is a column of one byte a place, so that a condition is a
-translation of bytes, several are one AND of long integers, and counting is counting bytes. Texts are searched in one
-string a place. A place keeps its index for as long as the table lives.
+translation of bytes, several are one AND of long integers, and counting is counting bits. Texts are searched in the
+different values of each field. A place keeps its index for as long as the table lives.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial, reduce
-from itertools import chain, compress
+from functools import cache, partial, reduce
+from itertools import accumulate, chain, compress
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ _MOST = 254
 _FLAGS = bytes((0, *[255] * 255))
 _STATES: tuple[SightingState, ...] = ("present", "migrated", "gone")
 _NO_PLATFORM = "none"
+
+_LEAST_OF_ID = 4
+"""Characters from which on a word alone is looked for in ids, too: nearly every id holds a shorter one."""
+_HEX = frozenset("0123456789abcdef")
 
 
 class _Column:
@@ -71,11 +76,11 @@ class _Column:
 
     def counts(self, left: int) -> tuple[tuple[str, int], ...]:
         """The values that there are in the table, each with its places among those that are left."""
-        codes = (int.from_bytes(self.bytes, "little") & left).to_bytes(len(self.bytes), "little")
         there = [(value, code) for code, value in enumerate(self.values, 1) if code in self.bytes]
         if not self._fixed:
             there.sort()
-        return tuple((value, codes.count(code)) for value, code in there)
+        ones = ((value, int.from_bytes(self.bytes.translate(_one(code)), "little")) for value, code in there)
+        return tuple((value, (places & left).bit_count()) for value, places in ones)
 
     def put(self, index: int, value: str) -> None:
         self.bytes[index] = self.code(value)
@@ -126,16 +131,18 @@ class Table:
         self._key: list[str] = []
         self._rule: list[str] = []
         self._reason: list[str] = []
+        self._own: list[str] = []
+        """Pointer and key in small letters: texts that are different for nearly every place."""
         self._encoding: list[tuple[str, ...]] = []
         self._line = array("I")
         self._column = array("I")
         self._ordinal = array("I")
         self._found = bytearray()
         self._facets: dict[Facet, _Column] = {facet: _Column(FIXED.get(facet, ())) for facet in FACETS}
-        self._texts: list[str] = []
-        """Of each place all that a filter looks for texts in, in small letters, a line a field."""
         self._files: dict[str, array[int]] = {}
         self._names: dict[str, str] = {}
+        self.strong: set[str] = set()
+        """The ids of all strong values, those that stood here once included."""
         self._marks: Marks | None = None
         self._marked: frozenset[str] = frozenset()
         self._today: date | None = None
@@ -144,6 +151,11 @@ class Table:
         self._unsorted: set[str] = set()
         self._unsettled: set[str] = set()
         self._orders: dict[Sort, array[int]] = {}
+        self._held: dict[tuple[str, str], int] = {}
+        """The places that hold a text in a field, by the field (or none) and the texts that were asked for."""
+        self._everything: dict[tuple[Sort, Group], View] = {}
+        """What no query leaves out, as it was asked for last."""
+        self._in_groups_known: dict[tuple[Sort, Group], tuple[array[int], list[str]]] = {}
 
     def __len__(self) -> int:
         return len(self._secret)
@@ -219,9 +231,18 @@ class Table:
         """The places for which the query holds, in groups. `toggled` are the keys of groups that are not as all others
         are: open or closed as `opened` says, or as is usual for that kind of group.
 
-        A group stands where the first of its places stands, or by their number if sorted by `places`.
+        A group stands where the first of its places stands, also when the query leaves that one out: so groups keep
+        their order while somebody types. Sorted by `places` those with the most in view come first.
         """
         self._settle()
+        if query.terms:
+            return self._select(query, group, sort).showing(toggled, opened)
+        everything = self._everything.get((sort, group))
+        if everything is None:
+            everything = self._everything[sort, group] = self._select(query, group, sort)
+        return everything.showing(toggled, opened)
+
+    def _select(self, query: Query, group: Group, sort: Sort) -> View:
         size = len(self)
         asked = _Asked.of(query, {facet: column.values for facet, column in self._facets.items()})
         left = self._left_by_texts(asked)
@@ -231,42 +252,74 @@ class Table:
             others = reduce(and_, (part for other, part in parts.items() if other != facet), left)
             counts[facet] = column.counts(others)
         mask = reduce(and_, parts.values(), left).to_bytes(size, "little")
-        order = self._order("place" if sort == "places" else sort)
-        everything = b"\0" not in mask
-        chosen = order if everything else compress(order, map(mask.__getitem__, order))
-        members = _grouped(chosen, self._keys(group))
+        order, keys = self._in_groups("place" if sort == "places" else sort, group)
+        if b"\0" in mask:
+            chosen = bytes(map(mask.__getitem__, order))
+            members, sizes = array("I", compress(order, chosen)), Counter(compress(keys, chosen))
+        else:
+            members, sizes = order, Counter(keys)
         if sort == "places":
-            members = dict(sorted(members.items(), key=lambda each: -len(each[1])))
-        secrets = len(members) if group == "secret" else len(set(compress(self._secret, mask)))
-        return View(group, members, counts, secrets, toggled, opened)
+            members, sizes = _largest_first(members, sizes)
+        secrets = len(sizes) if group == "secret" else len(set(compress(self._secret, mask)))
+        return View(group, members, sizes, counts, secrets)
+
+    def _in_groups(self, sort: Sort, group: Group) -> tuple[array[int], list[str]]:
+        """All places in the order of a sort, but those of a group together, and the group of each."""
+        known = self._in_groups_known.get((sort, group))
+        if known is None:
+            members = _grouped(self._order(sort), self._keys(group))
+            together = array("I", list(chain.from_iterable(members.values())))
+            known = together, [key for key, places in members.items() for _ in places]
+            self._in_groups_known[sort, group] = known
+        return known
 
     def _left_by_texts(self, asked: _Asked) -> int:
         """The places that hold what is not asked of one facet alone."""
-        mask = b"\xff" * len(self)
+        every = left = int.from_bytes(b"\xff" * len(self), "little")
         for term in asked.texts:
-            if not term.name:
-                (text,) = term.values
-                hits = [flag and text in line for flag, line in zip(mask, self._texts, strict=True)]
-            else:
-                column, meant = self._meant(term.name, term.values)
-                hits = [flag and each in meant for flag, each in zip(mask, column, strict=True)]
-            if term.negated:
-                hits = [flag and not hit for flag, hit in zip(mask, hits, strict=True)]
-            mask = bytes(hits).translate(_FLAGS)
-        left = int.from_bytes(mask, "little")
+            part = reduce(or_, (self._holding(term.name, text) for text in term.values))
+            left &= every ^ part if term.negated else part
         for facets, negated in asked.either:
             parts = (self._facets[facet].where(values.__contains__) for facet, values in facets.items())
             hit = reduce(or_, parts)
             left = left & ~hit if negated else left & hit
         return left
 
-    def _meant(self, name: str, texts: tuple[str, ...]) -> tuple[Sequence[str], set[str]]:
-        """A column, and those of its values with which one of the texts stands in the field of this name. Each value
-        is looked at once, however many places have it."""
-        column = {"path": self._path, "key": self._key, "rule": self._rule}.get(name, self._secret)
+    def _holding(self, name: str, text: str) -> int:
+        """The places that hold a text in the field of this name, or in any; looked for once, as people type on and go
+        back."""
+        part = self._held.get((name, text))
+        if part is None:
+            part = self._in_field(name, text) if name else self._in_any_field(text)
+            self._held[name, text] = part
+        return part
+
+    def _in_any_field(self, text: str) -> int:
+        everywhere = _mask(b"\1" * len(self))
+        part = 0
+        for name in ("path", "rule", "name", "secret")[: 4 if len(text) >= _LEAST_OF_ID else 3]:
+            part |= self._in_field(name, text)
+            if part == everywhere:
+                return part  # no other field can add to that
+        return part | _mask(bytes([text in own for own in self._own]))
+
+    def _in_field(self, name: str, text: str) -> int:
+        """Each different text of a field is looked at once, however many places have it."""
+        meant = self._meant(name, text)
+        if not meant:
+            return 0
+        return _mask(bytes([each in meant for each in self._searched(name)]))
+
+    def _meant(self, name: str, text: str) -> set[str]:
+        """The entries of the searched column with which the text stands in the field of this name."""
         if name == "name":
-            return column, {each for each, text in self._names.items() for sought in texts if sought in text.casefold()}
-        return column, {each for each in set(column) for sought in texts if sought in each.casefold()}
+            return {secret for secret, called in self._names.items() if text in called.casefold()}
+        if name == "secret":  # most texts are no part of an id, of which there are the most
+            return {each for each in set(self._secret) if text in each} if _HEX.issuperset(text) else set()
+        return {each for each in set(self._searched(name)) if text in each.casefold()}
+
+    def _searched(self, name: str) -> Sequence[str]:
+        return {"path": self._path, "key": self._key, "rule": self._rule}.get(name, self._secret)
 
     def _keys(self, group: Group) -> Sequence[str]:
         if group == "platform":
@@ -301,12 +354,16 @@ class Table:
         codes, values = self._facets["source"].bytes, self._facets["source"].values
         return lambda at: (line[at], column[at], pointer[at], secret[at], ordinal[at], values[codes[at] - 1])
 
+    def _forget_orders(self) -> None:
+        self._orders.clear()
+        self._in_groups_known.clear()
+
     def _append(self, sighting: Sighting, state: SightingState) -> None:
         index = len(self._secret)
         self._secret.append(sighting.secret)
         self._path.append(sighting.path)
         self._pointer.append(sighting.pointer)
-        for column in (self._key, self._rule, self._reason, self._texts):
+        for column in (self._key, self._rule, self._reason, self._own):
             column.append("")
         self._encoding.append(())
         self._line.append(0)
@@ -320,6 +377,7 @@ class Table:
 
     def _update(self, index: int, sighting: Sighting, state: SightingState) -> None:
         self._key[index] = sighting.key
+        self._own[index] = _own_text(self._pointer[index], sighting.key)
         self._rule[index] = sighting.rule
         self._reason[index] = sighting.reason
         self._encoding[index] = sighting.encoding
@@ -333,8 +391,10 @@ class Table:
         facets["source"].put(index, sighting.source)
         facets["rewritable"].put(index, "no" if sighting.reason else "yes")
         self._settle_one(index)
+        if sighting.strength == "strong":
+            self.strong.add(sighting.secret)
         self._unsorted.add(sighting.path)
-        self._orders.clear()
+        self._forget_orders()
 
     def _name(self, sighting: Sighting) -> None:
         if sighting.name and self._names.get(sighting.secret) != sighting.name:
@@ -348,13 +408,13 @@ class Table:
                 if secret in self._unsettled:
                     self._settle_one(index)
             self._unsettled.clear()
-            self._orders.clear()
+            self._forget_orders()
 
     def _settle_one(self, index: int) -> None:
+        self._everything.clear()
+        self._held.clear()
         secret, path = self._secret[index], self._path[index]
         name = self._names.get(secret, "")
-        fields = (path, self._pointer[index], self._key[index], name, self._rule[index], secret)
-        self._texts[index] = "\n".join(fields).casefold()
         state: str = _STATES[self._found[index]]
         if state == "present":
             state = self._marked_as(secret, path) or ("stored" if name else "open")
@@ -380,6 +440,19 @@ def _place(sighting: Sighting) -> tuple[str, str, str, int]:
     return sighting.secret, sighting.source, sighting.pointer, sighting.ordinal
 
 
+def _own_text(pointer: str, key: str) -> str:
+    """Most pointers end in the key, and most are in small letters already: then nothing is kept twice."""
+    text, folded = pointer.casefold(), key.casefold()
+    if folded not in text:
+        text = f"{text}\n{folded}" if text else folded
+    return next((each for each in (pointer, key) if each == text), text)
+
+
+def _mask(holds: bytes) -> int:
+    """A byte of ones for each place that holds something, as a number."""
+    return int.from_bytes(holds.translate(_FLAGS), "little")
+
+
 def _grouped(places: Iterable[int], keys: Sequence[str]) -> dict[str, list[int]]:
     """Places by their keys, both in the order of the places."""
     groups: dict[str, list[int]] = {}
@@ -390,3 +463,18 @@ def _grouped(places: Iterable[int], keys: Sequence[str]) -> dict[str, list[int]]
         else:
             groups[key] = [place]
     return groups
+
+
+def _largest_first(order: array[int], sizes: Counter[str]) -> tuple[array[int], Counter[str]]:
+    """Groups by their number of places, those of the same number as they were."""
+    ends = accumulate(sizes.values())
+    spans = [(key, order[end - size : end]) for (key, size), end in zip(sizes.items(), ends, strict=True)]
+    spans.sort(key=lambda span: -len(span[1]))
+    largest = Counter({key: len(places) for key, places in spans})
+    return array("I", list(chain.from_iterable(places for _, places in spans))), largest
+
+
+@cache
+def _one(code: int) -> bytes:
+    """A translation of a column that leaves a one for this code, and zeros for all others."""
+    return bytes(1 if each == code else 0 for each in range(256))

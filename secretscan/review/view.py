@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Literal
 
 from secretscan.review.query import Facet
@@ -51,21 +51,20 @@ class View:
     def __init__(
         self,
         group: Group,
-        members: Mapping[str, Sequence[int]],
+        order: array[int],
+        sizes: Mapping[str, int],
         counts: Mapping[Facet, tuple[tuple[str, int], ...]],
         secrets: int,
-        toggled: frozenset[str],
-        opened: bool | None,
     ) -> None:
-        """`members` are the groups with their places, both in order."""
+        """`order` has the places group by group, `sizes` how many are in each."""
         self.group: Group = group
         self.counts = counts
         self.secrets = secrets
-        self._keys = list(members)
-        self._order = array("I", list(chain.from_iterable(members.values())))
-        self._ends = array("I", accumulate(map(len, members.values())))
+        self._keys = list(sizes)
+        self._order = order
+        self._ends = array("I", accumulate(sizes.values()))
         self.places = len(self._order)
-        self._lay_out(toggled, _OPEN[group] if opened is None else opened)
+        self._lay_out(frozenset(), _OPEN[group])
 
     def _lay_out(self, toggled: frozenset[str], opened: bool) -> None:
         self.toggled = toggled
@@ -137,6 +136,11 @@ class View:
         except ValueError:
             return None
 
+    def showing(self, toggled: frozenset[str], opened: bool | None = None) -> View:
+        """The same places with groups open or closed as is usual for their kind, or as `opened` says, but for those in
+        `toggled`."""
+        return self._again(toggled, _OPEN[self.group] if opened is None else opened)
+
     def toggle(self, *keys: str) -> View:
         """The same places with these groups opened, or closed if they are open."""
         return self._again(self.toggled ^ frozenset(keys), self.opened)
@@ -146,6 +150,8 @@ class View:
         return self._again(frozenset(), opened)
 
     def _again(self, toggled: frozenset[str], opened: bool) -> View:
+        if (toggled, opened) == (self.toggled, self.opened):
+            return self
         other = object.__new__(View)
         for name in ("group", "counts", "secrets", "places", "_keys", "_order", "_ends"):
             setattr(other, name, getattr(self, name))

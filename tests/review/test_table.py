@@ -100,7 +100,8 @@ def holds(item: Sighting, query: Query, book: Marks, known: dict[Facet, list[str
         elif term.name:
             hit = any(value in str(getattr(item, term.name)).casefold() for value in term.values)
         else:
-            fields = (item.path, item.pointer, item.key, item.name, item.rule, item.secret)
+            fields = [item.path, item.pointer, item.key, item.name, item.rule]
+            fields += [item.secret] if len(term.values[0]) >= 4 else []
             hit = any(term.values[0] in field.casefold() for field in fields)
         if hit == term.negated:
             return False
@@ -123,10 +124,12 @@ def naive(
 ) -> tuple[list[tuple[str, list[Sighting]]], dict[Facet, dict[str, int]]]:
     known = {facet: [facet_of(item, facet, book) for item in items] for facet in FACETS}
     groups: dict[str, list[Sighting]] = {}
-    for item in sorted((each for each in items if holds(each, query, book, known)), key=lambda x: order_of(x, sort)):
+    for item in sorted(items, key=lambda x: order_of(x, sort)):
         key = {"secret": item.secret, "file": item.path, "platform": item.platform or "none"}[group]
-        groups.setdefault(key, []).append(item)
-    listed = list(groups.items())
+        places = groups.setdefault(key, [])
+        if holds(item, query, book, known):
+            places.append(item)
+    listed = [(key, places) for key, places in groups.items() if places]
     if sort == "places":
         listed.sort(key=lambda each: -len(each[1]))
     counts = {
