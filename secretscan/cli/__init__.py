@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
-    from secretscan.errors import SecretscanError
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "scan": "find credentials in files and folders",
+    "review": "look through findings and migrate them, in the terminal",
     "plan": "make a value-free plan of what would move, and preview it",
     "apply": "carry out a plan, or go on with an interrupted run",
     "migrate": "plan, confirm and apply in one go",
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(args: argparse.Namespace) -> int:
     from secretscan.cli.stderr import Speaker
-    from secretscan.errors import SecretscanError
+    from secretscan.errors import SecretscanError, unforeseen
 
     speaker = Speaker(quiet=args.quiet)
     try:
@@ -128,44 +128,14 @@ def _guarded(args: argparse.Namespace) -> int:
         return 3
     except OSError as error:
         _drop_output()
-        speaker.error(_refused(error))
+        speaker.error(unforeseen(error))
         return 3
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback would print what the exception quotes
-        speaker.error(_internal(error))
+        speaker.error(unforeseen(error))
         return 3
     finally:
         speaker.clear()
     return status
-
-
-def _internal(error: Exception) -> SecretscanError:
-    """A mistake of ours as a message: where in the code and of what type. Its text is left out, as it may quote a
-    value."""
-    from secretscan.errors import SecretscanError
-
-    place = error.__traceback__
-    stack: list[str] = []
-    while place is not None:
-        code = place.tb_frame.f_code
-        stack.append(f"{os.path.basename(code.co_filename)}:{place.tb_lineno}")  # noqa: PTH119
-        place = place.tb_next
-    return SecretscanError(
-        f"internal error ({type(error).__name__})",
-        why="in " + " > ".join(stack[-8:]),
-        next_step="this is a bug of secretscan: please report it with the line above, which holds no value",
-    )
-
-
-def _refused(error: OSError) -> SecretscanError:
-    """What the system did not let us do, and no step of ours expected: mostly a full disk behind standard output."""
-    from secretscan.errors import SecretscanError
-
-    return SecretscanError(
-        "cannot be read or written",
-        where=os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "standard output",
-        why=error.strerror or type(error).__name__,
-        next_step="make room or mend the permissions, then give the same command again",
-    )
 
 
 def _open_streams() -> None:

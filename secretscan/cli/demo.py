@@ -26,12 +26,14 @@ exit status: 0 only if the proof holds
 examples:
   secretscan demo
   secretscan demo --keep
+  secretscan demo --review          the same shop in the terminal application: migrate it yourself
 """
 
 VAULT = "shop-demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--review", action="store_true", help="open the shop in the terminal application instead")
     parser.add_argument("--keep", action="store_true", help="keep the folder, and say where it is")
 
 
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
     try:
         root = holder / "shop"
         shutil.copytree(sample(), root)
+        if args.review:
+            return _review(root, speaker)
         with cancellable(speaker) as cancellation:
             return _loop(root, speaker, cancellation)
     finally:
@@ -105,6 +109,15 @@ def _loop(root: Path, speaker: Speaker, cancellation: Cancellation) -> int:
     for found in again.found:
         speaker.warn(f"still found: {found.finding.location.path} {found.finding.location.pointer}")
     return 0 if held else 3
+
+
+def _review(root: Path, speaker: Speaker) -> int:
+    """The terminal application on the shop, with an embedded vault at hand."""
+    from secretscan.cli.review import open_terminal
+    from secretscan.tui.app import Options
+    from secretscan.tui.config import read_config
+
+    return open_terminal(Options(targets=(str(root),), demo=True, config=read_config()), speaker)
 
 
 def _tell(text: str) -> None:
