@@ -1,7 +1,9 @@
-"""What all tests share: how much Hypothesis tries, and no network beyond this machine."""
+"""What all tests share: how much Hypothesis tries, no network beyond this machine, and tests that are coroutines."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import socket
 from typing import Any
@@ -29,6 +31,30 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-screens",
+        action="store_true",
+        help="write the screens of the terminal application anew, to tests/tui/screens and docs/terminal.md",
+    )
+
+
+@pytest.fixture
+def update_screens(request: pytest.FixtureRequest) -> bool:
+    """Whether screens are written rather than compared."""
+    return bool(request.config.getoption("--update-screens"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test that is a coroutine in a loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -19,7 +19,11 @@ from urllib.parse import quote
 
 import pytest
 
+from rewriters import Plaintext
 from secretscan.cli import COMMANDS
+from secretscan.inventory.folder import IGNORE_FILE
+from secretscan.inventory.ids import load_ids
+from secretscan.inventory.marks import Mark, add
 from secretscan.vault.server import EmbeddedVault
 
 
@@ -79,6 +83,18 @@ def plant(root: Path, values: list[str]) -> None:
     (root / "notes.txt").write_text(f"the password={password} and the token: {token}\n")
 
 
+def plant_marks(root: Path, state: Path, values: list[str]) -> None:
+    """An ignore file whose authors quoted the values: where a reason stands, and where no entry is."""
+    password, odd, token = values
+    ids = load_ids(str(state))
+    (root / "accepted.env").write_text(f"SIGNING_TOKEN={token}\n")
+    reason = f"{token} and {password}, or {base64.b64encode(odd.encode()).decode()}"
+    mark = Mark("accepted", ids.secret(Plaintext(token.encode())), "accepted.env", reason, token, "", ids.fingerprint())
+    add(root, [mark])
+    with (root / IGNORE_FILE).open("a") as file:
+        file.write(f"{password}\n{{{json.dumps(odd)}: 1}}\n")
+
+
 def written(folder: Path) -> dict[str, bytes]:
     """All files of a folder."""
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
@@ -91,6 +107,7 @@ def output(tmp_path: Path, values: list[str]) -> Output:
     for folder in (root, state, scratch):
         folder.mkdir()
     plant(root, values)
+    plant_marks(root, state, values)
     originals = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     seen = Output()
     environment = {
@@ -142,6 +159,7 @@ def output(tmp_path: Path, values: list[str]) -> Output:
             command("inventory", "--format", form)
         assert command("scan", str(root / "nothing-here")) == 2
         assert command("plan", "--vault", url, "--offline") == 1
+        assert b"marked as accepted: *** and ***" in seen.texts[f"plan --vault {url} --offline (standard output)"]
         assert command("plan", "--vault", url, *local, "--output", plan) == 1
         assert command("apply", plan, *local) == 0
         run = next((root / ".secretscan" / "runs").iterdir()).name
@@ -161,6 +179,7 @@ def output(tmp_path: Path, values: list[str]) -> Output:
     command("plan", "--vault", url, *local)
     command("migrate", "--vault", "https://127.0.0.1:1", "--yes", "--auth", "cli")
     command("vault", "serve", "--name", "-")
+    command("review")  # without a terminal; its screens have a search of their own (test_canary_tui)
     command("demo")
     return seen
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from secretscan import api
+from secretscan.inventory.folder import IGNORE_FILE
 from secretscan.run.folder import begin
 
 RUN = "20261124-201500-0a1b"
@@ -114,6 +115,31 @@ def name_with_control_characters(root: Path, outside: Path) -> None:
     (folder / "plan.json").write_text("{}")
 
 
+def linked_marks(root: Path, outside: Path) -> None:
+    (root / IGNORE_FILE).symlink_to(outside / "made")
+
+
+def endless_marks(root: Path, outside: Path) -> None:
+    (root / IGNORE_FILE).symlink_to("/dev/zero")
+
+
+def pipe_for_marks(root: Path, outside: Path) -> None:
+    os.mkfifo(root / IGNORE_FILE)
+
+
+def odd_marks(root: Path, outside: Path) -> None:
+    """Control characters, deep JSON, a number of many digits, bytes that are no text."""
+    lines = (
+        b"\x1b[2J",
+        b"[" * 100_000,
+        b'{"id": ' * 1000,
+        b'{"until": ' + b"9" * 8000 + b"}",
+        b"\xff\xfe{\0}",
+        b'"\\ud800"',
+    )
+    (root / IGNORE_FILE).write_bytes(b"\n".join(lines))
+
+
 HOSTILE: list[Callable[[Path, Path], None]] = [
     linked_folder,
     dangling_folder,
@@ -129,6 +155,10 @@ HOSTILE: list[Callable[[Path, Path], None]] = [
     endless_plan,
     plan_of_other_bytes,
     name_with_control_characters,
+    linked_marks,
+    endless_marks,
+    pipe_for_marks,
+    odd_marks,
 ]
 
 

@@ -47,6 +47,7 @@ ALLOWED = {
     "secretscan/plan/render.py": "writes the original text for undo",
     "secretscan/prove/proof.py": "searches rewritten places for what was moved from them",
     "secretscan/run/prove.py": "the text of a place, to be searched",
+    "secretscan/tui/screens/reveal.py": "draws one value for ten seconds for who asked, once it is on record",
     "secretscan/vault/client.py": "sends the value to the vault that the user named",
     "secretscan/vault/limits.py": "whether the vault can hold the value",
     "secretscan/vault/server/shapes.py": "the embedded vault's answer to a reader with a token",
