@@ -286,6 +286,18 @@ class Migration:
         }
         return screens[step]()
 
+    def waiting(self) -> str:
+        """What of it waits for somebody who is not looking at it, or `""`."""
+        if self.running is not None:
+            if self.running.active:
+                return "a run is under way: M shows it"
+            return "" if self.running.done is not None else "a run is not finished: M goes on with it"
+        if (step := self._open_step()) == "vault":
+            return ""
+        from secretscan.tui.screens.wizard import TITLES
+
+        return f"a migration waits at {TITLES[step]}: M goes on with it"
+
     # the end
 
     def would_lose(self) -> str:

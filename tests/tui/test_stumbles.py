@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tui.conftest import Local
 from tui.harness import opened, plain
 from tui.tour import to_step
 
+from secretscan.tui.config import Config
 from secretscan.vault.server import WRITES, Faults, Throttle
 
 
@@ -136,3 +138,100 @@ async def test_what_matters_stays_in_sight_on_a_small_terminal(shop: Path) -> No
         await session.pilot.resize_terminal(20, 6)
         await session.settled()
         assert "6 files" in session.text
+
+
+async def test_the_help_is_read_page_by_page_and_explains_the_words(shop: Path) -> None:
+    for size in ((80, 24), (40, 24)):
+        async with opened(shop, size=size) as session:
+            await session.on("ReviewScreen")
+            await session.press("question_mark")
+            await session.on("HelpScreen")
+            assert "Enter Open" not in plain(session.text)
+            read, before = plain(session.text), ""
+            while session.text != before:
+                before = session.text
+                await session.press("pagedown")
+                read += " " + plain(session.text)
+            for sentence in (
+                "Select the row, or all of its group, for marking and copying",
+                "stands here in plain, and a run stored it in the vault",
+                "The names are in docs/terminal.md.",
+            ):
+                assert sentence in read, size
+            await session.press("home", "down")
+            assert "Every credential" not in session.text
+
+
+async def test_a_mark_that_lacks_something_leads_to_it(shop: Path) -> None:
+    async with opened(shop) as session:
+        await session.on("ReviewScreen")
+        await session.press("m")
+        await session.on("MarkDialog")
+        assert "Mark 1 secret, wherever it stands" in session.text
+        await session.press("down", "ctrl+s")
+        assert "not saved: it has no reason" in session.text
+        await session.type("sample")
+        await session.press("ctrl+s")
+        assert "not saved: " in session.text
+        await session.type("me")
+        await session.press("ctrl+s")
+        await session.until("accept")
+        entry = json.loads((shop / ".secretscan-ignore").read_text().splitlines()[-1])
+        assert (entry["reason"], entry["owner"]) == ("sample", "me")
+
+
+async def test_facets_begin_on_a_value_and_say_which_is_in_the_filter(shop: Path) -> None:
+    async with opened(shop) as session:
+        await session.on("ReviewScreen")
+        await session.press("f")
+        await session.on("FacetDialog")
+        await session.until("> open")
+        await session.press("down")  # over the title of the next facet
+        await session.until("> password")
+        await session.press("enter")
+        await session.until("kind:password")
+        await session.press("f")
+        await session.on("FacetDialog")
+        await session.until("*password")
+
+
+async def test_the_filter_names_the_key_that_it_has(shop: Path) -> None:
+    async with opened(shop, config=Config(keys=(("review.filter", "ctrl+f"),))) as session:
+        await session.on("ReviewScreen")
+        assert "Filter ^f" in session.text
+        assert "Filter /" not in session.text
+
+
+async def test_the_review_says_that_a_migration_waits(shop: Path, local: Local) -> None:
+    async with opened(shop, **local.options) as session:
+        await session.on("ReviewScreen")
+        await to_step(session, "names")
+        await session.press("ctrl+l")
+        await session.on("ReviewScreen")
+        assert "6 files read; a migration waits at Names: M goes on with it" in session.text
+
+
+@pytest.mark.slow
+async def test_what_an_undo_did_is_all_in_sight(shop: Path, local: Local) -> None:
+    async with opened(shop, **local.options) as session:
+        await session.on("ReviewScreen")
+        await to_step(session, "run")
+        await session.until("The run is done")
+        await to_step(session, "result")
+        await session.press("U")
+        await session.on("UndoScreen")
+        assert "> restore" in session.text
+        await session.press("ctrl+g")
+        await session.on("SignInDialog")
+        await session.press("ctrl+g")
+        await session.until("Esc goes back")
+        await session.settled()
+        for path in (".env", "compose.yaml", "api/fetch-secrets.sh"):
+            assert any(
+                line.split()[:1] in (["restored"], ["removed"]) and path in line for line in session.text.splitlines()
+            )
+        await session.press("escape", "escape")
+        await session.on("ReviewScreen")
+        await session.press("r")
+        await session.on("RunsScreen")
+        await session.until("> 20")

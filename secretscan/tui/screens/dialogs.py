@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -12,9 +12,12 @@ from textual.widgets import Button, Input, Static
 from secretscan.errors import SecretscanError, printable
 from secretscan.tui.actions import bindings
 from secretscan.tui.screens.base import Dialog
+from secretscan.tui.widgets.pages import Pages
 from secretscan.tui.widgets.rows import Piece, Rows, fit
 
-__all__ = ["AskLine", "Choose", "ErrorDialog", "QuitDialog", "ReadDialog"]
+__all__ = ["BUTTONS", "AskLine", "Choose", "ErrorDialog", "QuitDialog", "ReadDialog"]
+
+BUTTONS: Final = "Tab goes to the next button, Enter presses it."
 
 
 class ErrorDialog(Dialog[None]):
@@ -49,6 +52,7 @@ class QuitDialog(Dialog[bool]):
     def body(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(printable(self.why), markup=False)
+            yield Static(BUTTONS, classes="muted", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Stay", id="stay", variant="primary")
                 yield Button("End", id="end", variant="error")
@@ -70,7 +74,7 @@ class ReadDialog(Dialog[None]):
     def body(self) -> ComposeResult:
         with Vertical(classes="box tall"):
             yield Static(printable(self.heading), classes="heading", markup=False)
-            yield Rows(lambda index, _: [(self.lines[index], "")], count=len(self.lines), empty="nothing")
+            yield Pages(lambda index, _: [(self.lines[index], "")], count=len(self.lines), empty="nothing")
 
 
 class Choose(Dialog[int]):

@@ -21,16 +21,18 @@ class FacetDialog(Dialog[tuple[Facet, str]]):
     """Returns the facet and the value that was chosen."""
 
     BINDINGS = bindings("dialog")
-    ABOUT: ClassVar[str] = "Enter puts the value into the filter, or takes it out again."
+    ABOUT: ClassVar[str] = "Enter puts the value into the filter, or takes it out again. Those with a * are in it."
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, text: str) -> None:
+        """`text` is the filter as it is."""
         super().__init__()
         self.view = view
+        self.text = text
 
     def body(self) -> ComposeResult:
         with Vertical(classes="box tall"):
             yield Static("Show only", classes="heading", markup=False)
-            yield Facets(self.view, id="facet-list")
+            yield Facets(self.view, self.text, id="facet-list")
 
     def on_facets_chosen(self, event: Facets.Chosen) -> None:
         self.dismiss((event.facet, event.value))

@@ -45,7 +45,11 @@ class MarkDialog(Dialog[tuple[Mark, ...]]):
     def body(self) -> ComposeResult:
         secrets = len({item.secret for item in self.places})
         files = len({item.path for item in self.places})
-        where = "wherever they stand" if self.whole else f"in {files} file{'s' * (files != 1)} only"
+        where = (
+            ("wherever it stands" if secrets == 1 else "wherever they stand")
+            if self.whole
+            else f"in {files} file{'s' * (files != 1)} only"
+        )
         with Vertical(classes="box"):
             yield Static(f"Mark {secrets} secret{'s' * (secrets != 1)}, {where}", classes="heading", markup=False)
             yield Choice([_LABELS[kind] for kind in _KINDS], id="kind")
@@ -82,6 +86,11 @@ class MarkDialog(Dialog[tuple[Mark, ...]]):
         marks = tuple(Mark(kind, secret, path, reason, owner, until) for secret, path in about)
         fault = api.mark_fault(marks)
         if fault:
-            self.query_one("#fault", Static).update(printable(fault))
+            self.query_one("#fault", Static).update(printable(f"not saved: {fault}"))
+            missing = (
+                "reason" if not reason else "owner" if kind == "accepted" and not owner else "until" if until else ""
+            )
+            if missing:
+                self.query_one(f"#{missing}").focus()
         else:
             self.dismiss(marks)

@@ -18,14 +18,14 @@ from secretscan.review.inspect import Inspection
 from secretscan.review.query import ALL, Facet, parse, toggled
 from secretscan.review.table import Table
 from secretscan.review.view import Group, Row, Sort, View
-from secretscan.tui.actions import bindings
+from secretscan.tui.actions import BY_NAME, bindings, shown
 from secretscan.tui.copies import copies
 from secretscan.tui.jobs import Job
 from secretscan.tui.reading import Reading
 from secretscan.tui.screens.base import AppScreen, at_home
 from secretscan.tui.widgets.detail import Detail
 from secretscan.tui.widgets.facets import Facets
-from secretscan.tui.widgets.findings import Findings
+from secretscan.tui.widgets.findings import STATES, Findings
 from secretscan.tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
@@ -40,6 +40,17 @@ _DETAIL_S: Final = 0.03
 _GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 _SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 
+_STATES: Final = {
+    "open": "stands here in plain",
+    "stored": "stands here in plain, and a run stored it in the vault",
+    "migrated": "a reference stands here now",
+    "gone": "was here once, and is not any more",
+    "false-alarm": "marked as a false alarm",
+    "accepted": "marked as accepted",
+    "placeholder": "marked as a placeholder",
+}
+"""What each state means."""
+
 
 class ReviewScreen(AppScreen[None]):
     """Findings, facets, detail. Everything in it is value-free; the files' lines come masked."""
@@ -49,6 +60,13 @@ class ReviewScreen(AppScreen[None]):
         "Every credential that was found, one line for each distinct value, with all its places below. Type / to "
         "filter, m to mark what is no leak, M to move the rest into a vault."
     )
+    WORDS: ClassVar[tuple[tuple[str, str], ...]] = (
+        *((STATES[state][0], text) for state, text in _STATES.items()),
+        ("strong", "no list of guesses holds it"),
+        ("weak", "real, but on every list of guesses"),
+        ("placeh", "a placeholder such as 'changeme'"),
+    )
+    """What stands in the columns, for the help."""
     BINDINGS = bindings("review")
 
     def __init__(self) -> None:
@@ -74,8 +92,8 @@ class ReviewScreen(AppScreen[None]):
 
     def body(self) -> ComposeResult:
         with Horizontal(id="filter-line"):
-            yield Static("Filter /", id="filter-sign", markup=False)
-            yield Input(placeholder="kind:token platform:aci !weak path:deploy/", id="filter", compact=True)
+            yield Static(f"Filter {self._filter_key()}", id="filter-sign", markup=False)
+            yield Input(placeholder="e.g. kind:token platform:aci !weak path:deploy/", id="filter", compact=True)
             yield Static(id="counts", markup=False)
         with Container(id="panes"):
             yield Facets()
@@ -85,6 +103,10 @@ class ReviewScreen(AppScreen[None]):
             with Vertical(id="detail-pane"):
                 yield Detail()
         yield Static(id="status", classes="status", markup=False)
+
+    def _filter_key(self) -> str:
+        keys = self.review.keymap_shown.get("review.filter", BY_NAME["review.filter"].keys)
+        return shown(keys.partition(",")[0].strip())
 
     @property
     def findings(self) -> Findings:
@@ -123,7 +145,13 @@ class ReviewScreen(AppScreen[None]):
 
     def read_so_far(self, status: str) -> None:
         self.status = status
-        self.query_one("#status", Static).update(printable(status), layout=False)
+        self._show_status()
+
+    def _show_status(self) -> None:
+        waits = self.review.migration.waiting()
+        self.query_one("#status", Static).update(
+            printable(f"{self.status}; {waits}" if waits and self.status else waits or self.status), layout=False
+        )
 
     def read_all(self) -> None:
         self._redraw_if_fresh()
@@ -171,7 +199,7 @@ class ReviewScreen(AppScreen[None]):
         if self._any_found != bool(len(self.table)):
             self._any_found = not self._any_found
             self.refresh_bindings()
-        self.query_one(Facets).update(view)
+        self.query_one(Facets).update(view, self.query_one("#filter", Input).value)
         self._flaws = query.flaws
         self._show_counts()
         self.title_line(f"secretscan  {at_home(self.review.root)}   by {self.group}, sorted by {self.sort}")
@@ -223,6 +251,7 @@ class ReviewScreen(AppScreen[None]):
         self.query_one("#counts", Static).update(text, layout=False)
 
     def on_screen_resume(self) -> None:
+        self._show_status()
         if self.findings.table is not None:
             self.redraw()
 
@@ -365,7 +394,7 @@ class ReviewScreen(AppScreen[None]):
 
         view = self.findings.view
         if view is not None:
-            self.app.push_screen(FacetDialog(view), self._facet_chosen)
+            self.app.push_screen(FacetDialog(view, self.query_one("#filter", Input).value), self._facet_chosen)
 
     def _facet_chosen(self, chosen: tuple[Facet, str] | None) -> None:
         if chosen is not None:

@@ -19,7 +19,7 @@ from secretscan.errors import SecretscanError, printable
 from secretscan.tui.actions import bindings
 from secretscan.tui.jobs import Job, JobFailed
 from secretscan.tui.screens.base import AppScreen, Dialog, at_home
-from secretscan.tui.screens.dialogs import Choose
+from secretscan.tui.screens.dialogs import BUTTONS, Choose
 from secretscan.tui.widgets.rows import Piece, Rows, fit
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class RunsScreen(AppScreen[None]):
 
     def _paint(self, index: int, width: int) -> Iterator[Piece]:
         run = self.runs[index]
-        yield "  " + fit(_when(run), 18), ""
+        yield ("> " if index == self.listed.cursor else "  "), "accent"
+        yield fit(_when(run), 18), ""
         if not _readable(run):
             yield "! ", "bad"
             yield fit(f"{run.state}: {printable(run.trouble)}", max(10, width - 22)), "bad"
@@ -336,6 +337,7 @@ class ResumeDialog(Dialog[str]):
         with Vertical(classes="box"):
             yield Static(f"{what} was interrupted", classes="heading", markup=False)
             yield Static("\n".join(map(printable, text.split("\n"))), classes="field", markup=False)
+            yield Static(BUTTONS, classes="field muted", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Go on", id="resume", variant="primary", compact=True)
                 yield Button("Show runs", id="show", compact=True)

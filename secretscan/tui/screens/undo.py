@@ -195,7 +195,8 @@ class UndoScreen(AppScreen[None]):
         if not row.word:
             yield printable(row.subject), row.style or "heading"
             return
-        yield "  " + fit(row.word, _WORD), row.style
+        yield ("> " if index == self.listed.cursor else "  "), "accent"
+        yield fit(row.word, _WORD), row.style
         yield fit(printable(row.subject), max(8, width - _WORD - 2), middle=True), ""
 
     def on_rows_moved(self, event: Rows.Moved) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secretscan.errors import printable
-from secretscan.tui.widgets.rows import Piece, Rows
+from secretscan.tui.widgets.rows import Piece, Rows, fit
 
 __all__ = ["Choice"]
 
@@ -20,4 +20,4 @@ class Choice(Rows):
         self.set_reactive(Rows.cursor, chosen)
 
     def _paint_option(self, index: int, width: int) -> list[Piece]:
-        return [("(x) " if index == self.cursor else "( ) ", "accent"), (self.options[index], "")]
+        return [("(x) " if index == self.cursor else "( ) ", "accent"), (fit(self.options[index], width - 4), "")]

@@ -144,6 +144,8 @@ class Rows(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor, animate=False, force=True, immediate=True)
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False, force=True, immediate=True)
+        elif top > max(0, self._count - height):  # it was lower when the rows came: no room stays empty below them
+            self.scroll_to(y=max(0, self._count - height), animate=False, force=True, immediate=True)
 
     def notify_style_update(self) -> None:
         self._styles.clear()

@@ -20,7 +20,7 @@ _STAGES = {
 class Steps(Rows):
     """`hear` takes what a job says; `now` is what it is at."""
 
-    def __init__(self, id: str = "steps") -> None:  # noqa: A002 - the toolkit's name
+    def __init__(self, id: str = "deeds") -> None:  # noqa: A002 - the toolkit's name
         super().__init__(lambda index, _: self._lines[index], id=id)
         self._lines: list[list[Piece]] = []
         self.now = ""
