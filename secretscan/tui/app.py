@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.driver import Driver
 from textual.screen import Screen
 
 from secretscan.errors import SecretscanError, printable, unforeseen
@@ -90,6 +92,13 @@ class ReviewApp(App[int]):
         for note in self.options.config.notes:
             self.notify(printable(note), severity="warning", timeout=10)
         self.push_screen(self.first_screen())
+
+    def get_driver_class(self) -> type[Driver]:
+        if sys.platform == "win32":
+            return super().get_driver_class()
+        from secretscan.tui.driver import TerminalDriver
+
+        return TerminalDriver
 
     def first_screen(self) -> Screen[None]:
         """What is opened at the start."""

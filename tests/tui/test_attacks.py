@@ -30,6 +30,8 @@ from secretscan.tui.screens.review import ReviewScreen
 from secretscan.tui.widgets.rows import Rows
 from secretscan.vault.choice import VaultChoice
 
+pytestmark = pytest.mark.slow  # the quick suite has the keys, the screens and a whole migration
+
 EVIL = "\x1b]0;own\x07\x1b[31m\u202e[@click=app.quit]z[/]\u200b\x9b5n\n"
 """A title for the terminal, a colour, an override of the direction, markup, and a request for an answer."""
 
@@ -58,7 +60,6 @@ def forge(root: Path, table: Literal["secret", "occurrence"], **values: str) -> 
     db.close()
 
 
-@pytest.mark.slow
 async def test_texts_of_a_forged_inventory_reach_the_terminal_escaped(shop: Path) -> None:
     forge(shop, "secret", name=f"n{EVIL}")
     forge(shop, "occurrence", key=f"k{EVIL}", reason=f"r{EVIL}", pointer=f"p{EVIL}")
@@ -120,7 +121,6 @@ def hostile_tree(root: Path) -> None:
     )
 
 
-@pytest.mark.slow
 async def test_nothing_of_hostile_names_is_acted_upon_in_a_whole_migration(home: Path, local: Local) -> None:
     root = home / f"r{EVIL}".replace("/", "∕").replace("\n", "")
     hostile_tree(root)
@@ -154,7 +154,6 @@ async def test_nothing_of_hostile_names_is_acted_upon_in_a_whole_migration(home:
         assert not acting("".join((*session.said.messages, *session.said.copied)))
 
 
-@pytest.mark.slow
 async def test_a_name_that_nobody_chose_yet_is_escaped_when_a_migration_is_taken_up_again(
     home: Path, local: Local
 ) -> None:
@@ -433,7 +432,6 @@ async def test_what_was_moved_into_the_embedded_vault_is_taken_back_when_nobody_
     assert contents(shop) == before
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(missing(), reason=NOT_THERE)
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "closed"])
 def test_an_end_from_outside_takes_back_what_the_embedded_vault_would_forget(

@@ -14,6 +14,8 @@ from tui.tour import to_step
 from secretscan import api
 from secretscan.vault.server import Drop, Fail, Faults, Operation, Throttle
 
+pytestmark = pytest.mark.slow  # the quick suite has the keys, the screens and a whole migration
+
 SETS = frozenset({Operation.SET})
 
 
@@ -57,7 +59,7 @@ async def test_a_folder_that_vanished_ends_nothing(shop: Path) -> None:
 @pytest.mark.parametrize(
     "faults",
     [
-        pytest.param(Faults(rules=(Throttle(on=SETS, skip=1, times=2, retry_after=1),)), marks=pytest.mark.slow),
+        pytest.param(Faults(rules=(Throttle(on=SETS, skip=1, times=2, retry_after=1),))),
         Faults(rules=(Fail(on=SETS, skip=1, times=1, status=503),)),
         Faults(rules=(Drop(on=SETS, skip=1, times=1, carried_out=True),)),
         Faults(rules=(Drop(on=SETS, skip=1, times=1, carried_out=False),)),

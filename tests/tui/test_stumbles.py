@@ -14,6 +14,8 @@ from tui.tour import to_step
 from secretscan.tui.config import Config
 from secretscan.vault.server import WRITES, Faults, Throttle
 
+pytestmark = pytest.mark.slow  # the quick suite has the keys, the screens and a whole migration
+
 
 async def test_the_detail_gives_the_screen_back(shop: Path) -> None:
     async with opened(shop) as session:
@@ -97,7 +99,6 @@ async def test_what_is_wrong_with_a_vault_is_said_below_its_field_and_what_was_t
         await session.on("TargetsScreen")
 
 
-@pytest.mark.slow
 async def test_escape_leaves_a_run_that_is_done(shop: Path, local: Local) -> None:
     async with opened(shop, **local.options) as session:
         await session.on("ReviewScreen")
@@ -111,7 +112,6 @@ async def test_escape_leaves_a_run_that_is_done(shop: Path, local: Local) -> Non
         await session.on("ResultScreen")
 
 
-@pytest.mark.slow
 class TestRunUnderWay:
     """A run that is slow enough to be looked at."""
 
@@ -211,7 +211,6 @@ async def test_the_review_says_that_a_migration_waits(shop: Path, local: Local) 
         assert "6 files read; a migration waits at Names: M goes on with it" in session.text
 
 
-@pytest.mark.slow
 async def test_what_an_undo_did_is_all_in_sight(shop: Path, local: Local) -> None:
     async with opened(shop, **local.options) as session:
         await session.on("ReviewScreen")

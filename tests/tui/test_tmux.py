@@ -153,7 +153,7 @@ def _widest(screen: str) -> int:
 @pytest.fixture
 def faults() -> Faults:
     """A vault that takes two values and then none for some seconds: a run is in its middle for as long."""
-    return Faults(write_limit=WriteLimit(count=2, seconds=8, retry_after=1))
+    return Faults(write_limit=WriteLimit(count=2, seconds=4, retry_after=1))
 
 
 @pytest.fixture
@@ -232,6 +232,31 @@ def test_a_terminal_that_goes_away(under_way: Terminal, tmp_path: Path, shop: Pa
         time.sleep(0.05)
     assert states(shop) == ["unfinished"]
     gone_on_with(tmp_path, shop, local)
+
+
+def test_a_signal_to_go_on_without_a_stop_before_it_changes_nothing(tmp_path: Path, shop: Path) -> None:
+    """A closing terminal sends one. Every key must still arrive, and the end must come."""
+    with Terminal(secretscan("review", str(shop)), tmp_path / "terminal") as terminal:
+        terminal.until("files read")
+        terminal.kill(signal.SIGCONT)
+        terminal.kill(signal.SIGCONT)
+        for _ in range(10):
+            terminal.press("question_mark")
+            terminal.until(" Esc Close")
+            terminal.press("escape")
+            terminal.until(" Enter Open")
+        quit_restored(terminal)
+
+
+def test_a_suspension_ends_where_it_began(tmp_path: Path, shop: Path) -> None:
+    with Terminal(secretscan("review", str(shop)), tmp_path / "terminal") as terminal:
+        terminal.until("files read")
+        before = terminal.at_rest()
+        terminal.kill(signal.SIGTSTP)
+        terminal.wait_for(lambda: Path(f"/proc/{terminal.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        terminal.kill(signal.SIGCONT)
+        terminal.until(lambda screen: screen == before)
+        quit_restored(terminal)
 
 
 def test_a_second_application_at_the_same_run_is_told(
