@@ -378,6 +378,7 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "raw": lambda _: _Units(_tokens(re.compile(rb"(?!)"), lambda match: b""), _same),
     "base64": _base64,
     "url": _url,
+    "json": lambda _: _Units(_tokens(_JSON, _json_meaning), _json_encode),
     "json-string": lambda _: _Units(_tokens(_JSON, _json_meaning), _json_encode),
     "dollar": _dollar,
     "escape": _escape,
@@ -396,7 +397,7 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
 }
 
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", *_YAML))
+SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", *_YAML))
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 

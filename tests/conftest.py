@@ -39,6 +39,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the screens of the terminal application anew, to tests/tui/screens and docs/terminal.md",
     )
+    parser.addoption(
+        "--update-pages", action="store_true", help="write the cases anew that the pages in docs/platforms show"
+    )
+
+
+@pytest.fixture
+def update_pages(request: pytest.FixtureRequest) -> bool:
+    """Whether pages are written rather than compared."""
+    return bool(request.config.getoption("--update-pages"))
 
 
 @pytest.fixture
