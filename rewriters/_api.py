@@ -178,7 +178,7 @@ class Settings:
     client_id: str = ""
     """Client id of that identity, for the Kubernetes targets."""
     tenant_id: str = ""
-    kubernetes_target: Literal["auto", "external-secrets", "secrets-store-csi"] = "auto"
+    kubernetes_target: Literal["auto", "external-secrets", "secrets-store-csi", "akv2k8s"] = "auto"
     secret_store: str = ""
     """Name of an existing External Secrets store, `Kind/name` or `name`."""
 

@@ -11,9 +11,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rewriters._api import Address, Delivery, Files, Lookup, Reference
+from rewriters._k8s_akv import INJECTED
 from rewriters._k8s_objects import CONTAINERS
 from rewriters._k8s_tree import Thing, Tree, at, composed, list_in, map_in, text_in, things
 from rewriters._k8s_uses import nearest
@@ -23,6 +24,12 @@ from rewriters.plaintext import Plaintext
 __all__ = ["effective"]
 
 Values = dict[str, bytes]
+_ONLY_KEYS = {
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+    "kubernetes.io/dockercfg": ".dockercfg",
+    "kubernetes.io/ssh-auth": "ssh-privatekey",
+}
+"""The keys that akv2k8s fills in Secrets of these types."""
 MAX_DELIVERIES = 200_000
 
 
@@ -42,7 +49,10 @@ class _Cluster:
         self.sources: dict[tuple[str, str], list[_Source]] = {}
         for thing in every:
             for kind, name, made in self._made(thing):
-                self.sources.setdefault((kind, name), []).append(_Source(thing, made))
+                merges = at(thing.tree, "spec", "target", "creationPolicy") == "Merge"
+                self.sources.setdefault((kind, name), []).append(_Source(thing, made, merges))
+        for (_, name), sources in self.sources.items():
+            _share(name, sources)
 
     def deliveries(self) -> Iterator[Delivery]:
         yield from self._objects()
@@ -76,6 +86,10 @@ class _Cluster:
             name = text_in(at(tree, "spec", "target", "name")) or thing.name
             if not at(tree, "spec", "target", "template", "data"):
                 yield "Secret", name, values
+        elif thing.kind == "AzureKeyVaultSecret":
+            name, key, value = self._of_akv(thing)
+            if name:
+                yield "Secret", name, {key: value}
         # The driver makes a Secret only while some pod mounts its class.
         elif (
             thing.kind == "SecretProviderClass"
@@ -100,6 +114,28 @@ class _Cluster:
                 if name:
                     values[text_in(at(item, "key"))] = self._read(url, name, version)
             yield "Secret", text_in(at(made, "secretName")), values
+
+    def _of_akv(self, thing: Thing) -> tuple[str, str, bytes]:
+        """The Secret and its key that an object of akv2k8s fills, if it does, and with what."""
+        vault, output = at(thing.tree, "spec", "vault"), at(thing.tree, "spec", "output", "secret")
+        if at(vault, "object", "type") != "secret":
+            return "", "", b""
+        name, version = text_in(at(vault, "object", "name")), text_in(at(vault, "object", "version"))
+        value = self._read(f"https://{text_in(at(vault, 'name'))}.vault.azure.net", name, version)
+        key = _ONLY_KEYS.get(text_in(at(output, "type"))) or text_in(at(output, "dataKey"))
+        return text_in(at(output, "name")), key, value
+
+    def _injected(self, thing: Thing, text: bytes) -> bytes:
+        """The value that the injector of akv2k8s gives a variable, or the text as it is."""
+        match = INJECTED.match(text.decode("utf-8", "replace")) if text.endswith(b"@azurekeyvault") else None
+        same = [
+            other
+            for other in (self.things if match else ())
+            if (other.kind, other.name) == ("AzureKeyVaultSecret", match["name"] if match else "")
+            and same_namespace(other.namespace, thing.namespace)
+        ]
+        found = nearest(thing.path, same)
+        return self._of_akv(found)[2] or text if found else text
 
     def _read(self, url: str, name: str, version: str) -> bytes:
         return self.lookup(Reference(url, name, version)).reveal()
@@ -172,7 +208,7 @@ class _Cluster:
     ) -> Iterator[Delivery]:
         environment = self._environment(thing, container)
         for name, value in environment.items():
-            yield Delivery(Address(thing.path, subject, "env", name), Plaintext(value))
+            yield Delivery(Address(thing.path, subject, "env", name), Plaintext(self._injected(thing, value)))
         for listed in ("command", "args"):
             for index, item in enumerate(list_in(container.get(listed))):
                 text = _expanded(text_in(item).encode(), environment)
@@ -225,15 +261,29 @@ class _Cluster:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """What fills an object of some name."""
+    """What fills an object of some name. `adds` says that it only adds to one that another makes."""
 
     thing: Thing
     values: Values = field(repr=False)
+    adds: bool
 
-    @property
-    def adds(self) -> bool:
-        """Whether it only adds to an object that another one makes."""
-        return at(self.thing.tree, "spec", "target", "creationPolicy") == "Merge"
+
+def _share(name: str, sources: list[_Source]) -> None:
+    """Objects of akv2k8s fill one Secret together: the first of a folder makes it, unless a manifest does.
+
+    The first is the one with the Secret's own name, if there is one.
+    """
+    others = [source.thing for source in sources if source.thing.kind != "AzureKeyVaultSecret" and not source.adds]
+    makers: dict[str, int] = {}
+    for index, source in enumerate(sources):
+        if source.thing.kind == "AzureKeyVaultSecret":
+            sources[index] = replace(source, adds=True)
+            folder = f"{source.thing.namespace}/{source.thing.path.rpartition('/')[0]}"
+            if source.thing.name == name or folder not in makers:
+                makers[folder] = index
+    for index in makers.values():
+        if not any(same_namespace(other.namespace, sources[index].thing.namespace) for other in others):
+            sources[index] = replace(sources[index], adds=False)
 
 
 @dataclass(frozen=True, slots=True)

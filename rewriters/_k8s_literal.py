@@ -9,7 +9,7 @@ from rewriters._k8s_text import Style, Tree, block, column, flow, stops, written
 from rewriters._k8s_vault import Entry, Unfit
 from rewriters._yaml import Map
 
-__all__ = ["delivered_as_is", "entry", "env_value", "variable"]
+__all__ = ["delivered_as_is", "entry", "env_value", "injection", "variable"]
 
 
 def entry(reference: Reference) -> Entry:
@@ -33,6 +33,13 @@ def env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference: 
     pad = column(manifest.data, key.start)
     text = block({"valueFrom": tree}, pad, style).lstrip(" ")
     return Edit(manifest.path, Span(key.start, stops(manifest.data, value)), text.encode())
+
+
+def injection(manifest: Manifest, site: Site, name: str) -> Edit:
+    """The value becomes the name of the object that akv2k8s fills the variable from, quoted as it was."""
+    item = site.scalar
+    span = Span(item.literal.start, stops(manifest.data, item)) if item.style in ("literal", "folded") else item.span
+    return Edit(manifest.path, span, f"{name}@azurekeyvault".encode())
 
 
 def delivered_as_is(site: Site) -> bool:

@@ -22,7 +22,7 @@ __all__ = ["CONTAINERS", "NAME", "Manifest", "Object", "Site", "claims", "follow
 
 NAME = "kubernetes"
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-TARGETS = ("external-secrets", "secrets-store-csi")
+TARGETS = ("external-secrets", "secrets-store-csi", "akv2k8s")
 MAX_SLOTS = 20_000
 """Places kept of one file; a manifest is sent to an API server that takes at most 3 MiB an object."""
 
@@ -142,6 +142,7 @@ _NAMES_OF = {
     "ExternalSecret": (("spec", "data"), ("spec", "target", "name")),
     "SecretProviderClass": (("spec", "parameters"), ("spec", "secretObjects")),
     "SealedSecret": (("spec", "encryptedData"),),
+    "AzureKeyVaultSecret": (("spec", "vault"), ("spec", "output")),
 }
 """The same by kind: what a reference to a vault consists of, and what is encrypted."""
 _HOOKS = frozenset(("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"))

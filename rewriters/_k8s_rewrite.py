@@ -7,22 +7,22 @@ value moves there when everything that reads it is known. `_k8s_vault` says what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from rewriters import _encode
+from rewriters import _encode, _k8s_akv
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_kustomize import Kustomizations
 from rewriters._k8s_listing import listed, shared_folder
-from rewriters._k8s_literal import delivered_as_is, entry, env_value, variable
+from rewriters._k8s_literal import delivered_as_is, entry, env_value, injection, variable
 from rewriters._k8s_objects import Manifest, Object, Site, claims, follow, read, text_at
 from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, nearest, pods, uses
-from rewriters._k8s_vault import CSI, Entry, Unfit, Vaults, same_namespace
+from rewriters._k8s_vault import AKV, CSI, Entry, Unfit, Vaults, same_namespace
 from rewriters._unsplit import unsplit
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq
 
@@ -54,6 +54,7 @@ class _Change:
         self.inserts: list[tuple[str, _Insert]] = []
         self.documents: list[tuple[Object, Tree]] = []
         self.notes: list[str] = []
+        self.injected: dict[str, Reference] = {}
 
 
 class _Rewriting:
@@ -77,6 +78,7 @@ class _Rewriting:
         self.whole: dict[tuple[int, Reference], Site] = {}
         self.filled: dict[tuple[int, str], Reference] = {}
         self.names: dict[tuple[str, str], tuple[str, str]] = {}
+        self.akv_names: set[tuple[str, str]] = set()
 
     def answer(self) -> Rewrite:
         groups: dict[tuple[int, str], list[_Job]] = {}
@@ -157,6 +159,8 @@ class _Rewriting:
             spec = self.vaults.class_spec(thing.name, moves.entries, moves.type, moves.labels)
             change.edits = converted(moves, self.vaults.class_api, "SecretProviderClass", spec, None, style)
             self._mount(change, thing.name, users)
+        elif self.vaults.target == AKV:
+            self._by_akv(change, thing, moves, style)
         elif moves.remaining:
             if moves.whole_only:
                 raise Unfit(
@@ -173,6 +177,21 @@ class _Rewriting:
             change.edits = converted(moves, self.vaults.api, "ExternalSecret", spec, data, style)
         self.filled.update({(id(thing), item.key): item.reference for item in moves.entries})
         return change
+
+    def _by_akv(self, change: _Change, thing: Object, moves: Moves, style: Style) -> None:
+        """One object of akv2k8s for each key, the first in the place of a Secret of which nothing stays."""
+        _k8s_akv.check_type(moves)
+        made = [(item, _k8s_akv.spec(item.reference, thing.name, item.key, moves.type)) for item in moves.entries]
+        api = _k8s_akv.version(self.objects)
+        if moves.remaining:
+            change.edits = reduced(moves)
+            change.notes.append("a Secret that keeps some keys has to be applied before akv2k8s fills the others")
+        else:
+            change.edits = converted(moves, api, _k8s_akv.KIND, made.pop(0)[1], None, style)
+            self.akv_names.add((thing.namespace, thing.name))
+        for item, spec in made:
+            name = _k8s_akv.named(thing, thing.name, item.key, self.objects, self.akv_names)
+            self._document(change, thing, api, _k8s_akv.KIND, name, spec, _k8s_akv.metadata(moves))
 
     def _check_untouched(self, thing: Object) -> None:
         """Raises `Unfit` when a kustomization changes this Secret or ConfigMap, or reads it."""
@@ -211,11 +230,32 @@ class _Rewriting:
         spec["data"] = self.vaults.external_data(entries)
         self._document(change, thing, self.vaults.api, "ExternalSecret", name, spec)
 
+    def _filled(self, change: _Change, thing: Object, name: str, entries: Sequence[Entry]) -> None:
+        """A further Secret of this name, made by the operator of the target."""
+        if self.vaults.target != AKV:
+            self._external(change, thing, name, name, entries, "Owner")
+            return
+        for item in entries:
+            spec = _k8s_akv.spec(item.reference, name, item.key)
+            self._akv(change, thing, _k8s_akv.named(thing, name, item.key, self.objects, self.akv_names), spec)
+
+    def _akv(self, change: _Change, thing: Object, name: str, spec: dict[str, Tree]) -> None:
+        self._document(change, thing, _k8s_akv.version(self.objects), _k8s_akv.KIND, name, spec)
+
     @staticmethod
-    def _document(change: _Change, thing: Object, api: str, kind: str, name: str, spec: dict[str, Tree]) -> None:
+    def _document(
+        change: _Change,
+        thing: Object,
+        api: str,
+        kind: str,
+        name: str,
+        spec: dict[str, Tree],
+        more: Mapping[str, Tree] | None = None,
+    ) -> None:
         metadata: dict[str, Tree] = {"name": name}
         if thing.namespace:
             metadata["namespace"] = thing.namespace
+        metadata |= more or {}
         change.documents.append((thing, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}))
 
     def _free(self, thing: Object) -> str:
@@ -229,7 +269,13 @@ class _Rewriting:
         owner = (thing.kind, thing.name)
         kinds = ("Secret", "ExternalSecret", "SecretProviderClass", "ConfigMap")
         taken = {
-            item.name for item in self.objects if item.kind in kinds and same_namespace(item.namespace, thing.namespace)
+            text
+            for item in self.objects
+            if same_namespace(item.namespace, thing.namespace)
+            for text in (
+                item.name if item.kind in kinds else "",
+                text_at(item.root, "spec", "output", "secret", "name"),
+            )
         }
         number = 1
         while True:
@@ -252,7 +298,7 @@ class _Rewriting:
         containers: dict[int, Map | None] = {}
         for job in sorted(jobs, key=lambda job: job.site.form != "env" or job.assignment.part is not None):
             try:
-                change.edits.append(self._literal(manifest, job, name, style, extra))
+                change.edits.append(self._literal(manifest, job, name, style, extra, change.injected))
             except Unfit as problem:
                 self._refuse(job.assignment, problem)
                 continue
@@ -276,7 +322,9 @@ class _Rewriting:
                     mine = [item for item in pod.containers if id(item) in containers]
                     self._mount_pod(change, name, pod, mine[0])
             elif entries:
-                self._external(change, thing, name, name, list(entries.values()), "Owner")
+                self._filled(change, thing, name, list(entries.values()))
+            for label, reference in change.injected.items():
+                self._akv(change, thing, label, _k8s_akv.spec(reference, "", ""))
         except Unfit as problem:
             for job in accepted:
                 self._refuse(job.assignment, problem)
@@ -284,9 +332,16 @@ class _Rewriting:
         self.changes.append(change)
 
     def _literal(
-        self, manifest: Manifest, job: _Job, name: str, style: Style, extra: dict[int, dict[Reference, str]]
+        self,
+        manifest: Manifest,
+        job: _Job,
+        name: str,
+        style: Style,
+        extra: dict[int, dict[Reference, str]],
+        injected: dict[str, Reference],
     ) -> Edit:
-        """The edit of one literal, or of a part of it; `extra` gathers the variables that it needs besides."""
+        """The edit of one literal, or of a part of it; `extra` gathers the variables that it needs besides, `injected`
+        what the injector of akv2k8s fills."""
         site, (slot, reference, part) = job.site, (job.site.slot, job.assignment.reference, job.assignment.part)
         raw = manifest.data[slot.span.start : slot.span.end]
         if part is None and "$(" in site.scalar.text.replace("$$", ""):
@@ -297,6 +352,12 @@ class _Rewriting:
             self._check_merged(site)
             owner = site.owner
             assert isinstance(owner, Map)  # noqa: S101 - the owner of an env value is its entry
+            if self.vaults.target == AKV and _k8s_akv.injects(self.manifests.values(), site.object.namespace):
+                label = next((known for known, item in injected.items() if item == reference), "")
+                if not label:
+                    label = _k8s_akv.named(site.object, name, entry(reference).key, self.objects, self.akv_names)
+                    injected[label] = reference
+                return injection(manifest, site, label)
             self.whole[id(site.container), reference] = site
             return env_value(manifest, site, owner, name, reference, style)
         span = slot.span
@@ -426,7 +487,7 @@ class _Rewriting:
             self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
             self._mount(change, name, readers.uses)
         else:
-            self._external(change, thing, name, name, entries, "Owner")
+            self._filled(change, thing, name, entries)
         return change
 
     # --- the answer --------------------------------------------------------------------------------------------------

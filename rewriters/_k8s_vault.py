@@ -15,9 +15,9 @@ from rewriters._k8s_objects import Manifest, Object, follow, text_at
 from rewriters._k8s_text import Style, Tree, block
 from rewriters._yaml import Map, Node, Scalar, Seq
 
-__all__ = ["CSI", "ESO", "Entry", "Unfit", "Vaults", "common", "same_namespace", "strings"]
+__all__ = ["AKV", "CSI", "ESO", "Entry", "Unfit", "Vaults", "common", "same_namespace", "strings"]
 
-ESO, CSI = "external-secrets", "secrets-store-csi"
+ESO, CSI, AKV = "external-secrets", "secrets-store-csi", "akv2k8s"
 
 _CLOUDS = {
     "vault.azure.net": ("", ""),
@@ -80,8 +80,11 @@ class Vaults:
     def _target(self) -> str:
         if self.settings.kubernetes_target != "auto":
             return self.settings.kubernetes_target
-        external = any(thing.api.startswith("external-secrets.io/") for thing in self.objects)
-        return CSI if not external and self._classes() else ESO
+        if any(thing.api.startswith("external-secrets.io/") for thing in self.objects):
+            return ESO
+        if self._classes():
+            return CSI
+        return AKV if any(thing.api.startswith("spv.no/") for thing in self.objects) else ESO
 
     def _classes(self) -> list[Object]:
         return [
@@ -102,6 +105,11 @@ class Vaults:
         """What the cluster needs for the target, for people."""
         if self.target == ESO:
             return ["the cluster needs the External Secrets Operator"]
+        if self.target == AKV:
+            return [
+                "the cluster needs akv2k8s",
+                "the identity of akv2k8s needs the role Key Vault Secrets User on each secret that its objects name",
+            ]
         return [
             "the cluster needs the Secrets Store CSI driver with its Azure provider and with sync to Secrets enabled",
             "each pod's ServiceAccount needs a federated credential of the identity that the SecretProviderClass names",

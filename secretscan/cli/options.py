@@ -49,7 +49,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tenant-id", default="", help="tenant of the vault, for the Secrets Store CSI driver")
     group.add_argument(
         "--kubernetes-target",
-        choices=("auto", "external-secrets", "secrets-store-csi"),
+        choices=("auto", "external-secrets", "secrets-store-csi", "akv2k8s"),
         default="auto",
         help="what reads the vault in the cluster (default: what the manifests use, else external-secrets)",
     )

@@ -40,6 +40,7 @@ _REFERENCE = re.compile(
     | \{[^{}"]*\}                      # a field of a format
     | (?:id|src|source|type)=[\w.,/=-]+  # a secret of a build, by its id
     | @Microsoft\.KeyVault\(.*\)
+    | [a-z0-9][a-z0-9-]*@azurekeyvault(?:\?[\w.]*)?  # a variable that akv2k8s fills
     | \[[^\[\]]*\w\(.*\)[^\[\]]*\]     # an expression of an ARM template
     | (?:secretref|keyvaultref|ref\+\w+|op|vault|akv|gcp-sm|aws-sm|awsssm|gsm|bao)\:[/\w].*
     | arn:[\w-]+:\w+:.*

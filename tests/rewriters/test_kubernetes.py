@@ -341,7 +341,7 @@ def quoted(text: str, style: str) -> str:
     ending=st.booleans(),
     moved=st.sets(st.integers(0, 3), min_size=1),
     kind=st.sampled_from(("Secret", "Pod")),
-    target=st.sampled_from(("external-secrets", "secrets-store-csi")),
+    target=st.sampled_from(("external-secrets", "secrets-store-csi", "akv2k8s")),
 )
 def test_generated_manifests_keep_all_promises(
     values: list[str],
@@ -808,7 +808,7 @@ ODD = {
 """Unusual ways of writing a manifest, each of which some parser or rewriter has stumbled over."""
 
 
-@pytest.mark.parametrize("target", ["external-secrets", "secrets-store-csi"])
+@pytest.mark.parametrize("target", ["external-secrets", "secrets-store-csi", "akv2k8s"])
 @pytest.mark.parametrize("name", ODD)
 def test_unusual_ways_of_writing(name: str, target: str) -> None:
     """All places at once, and each alone: done or refused, and never a broken promise."""
@@ -859,7 +859,7 @@ def slots_of(path: str, data: bytes) -> tuple[Slot, ...]:
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real deployment files, ../shared/devset, are not here")
-@pytest.mark.parametrize("target", ["external-secrets", "secrets-store-csi"])
+@pytest.mark.parametrize("target", ["external-secrets", "secrets-store-csi", "akv2k8s"])
 @pytest.mark.parametrize("folder", repositories(), ids=lambda folder: folder.name)
 def test_real_manifests_keep_all_promises(folder: Path, target: str) -> None:
     every = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}

@@ -21,12 +21,13 @@ from secretscan.tui.widgets.rows import Rows
 
 __all__ = ["TargetsScreen"]
 
-Target = Literal["auto", "external-secrets", "secrets-store-csi"]
+Target = Literal["auto", "external-secrets", "secrets-store-csi", "akv2k8s"]
 
 _TARGETS: Final[dict[Target, str]] = {
     "auto": "what the manifests use already, else External Secrets",
     "external-secrets": "External Secrets",
     "secrets-store-csi": "Secrets Store CSI driver",
+    "akv2k8s": "akv2k8s",
 }
 _ABOUT: Final = {
     "kubernetes": "Kubernetes: what reads the vault in the cluster?",
@@ -96,8 +97,9 @@ class TargetsScreen(WizardScreen):
         """Only what the chosen target asks for."""
         target = list(_TARGETS)[self.query_one("#target", Choice).cursor]
         for name, shown in (
-            ("secret-store", target != "secrets-store-csi"),
-            ("tenant-id", target != "external-secrets"),
+            ("secret-store", target in ("auto", "external-secrets")),
+            ("client-id", target != "akv2k8s"),
+            ("tenant-id", target in ("auto", "secrets-store-csi")),
         ):
             self.query_one(f"#{name}-line").display = shown
 
