@@ -143,7 +143,17 @@ class View:
 
     def toggle(self, *keys: str) -> View:
         """The same places with these groups opened, or closed if they are open."""
-        return self._again(self.toggled ^ frozenset(keys), self.opened)
+        toggled = self.toggled ^ frozenset(keys)
+        if len(keys) != 1:
+            return self._again(toggled, self.opened)
+        other = self._copy()
+        other.toggled = toggled
+        if keys[0] in self._keys:  # what comes after it moves, and nothing else
+            group = self._keys.index(keys[0])
+            size = self._ends[group] - self._start(group)
+            moves = size if (keys[0] in toggled) != self.opened else -size
+            other._lines = self._lines[:group] + array("I", map(moves.__add__, self._lines[group:]))
+        return other
 
     def all(self, opened: bool) -> View:
         """The same places with every group open, or every one closed."""
@@ -152,10 +162,14 @@ class View:
     def _again(self, toggled: frozenset[str], opened: bool) -> View:
         if (toggled, opened) == (self.toggled, self.opened):
             return self
-        other = object.__new__(View)
-        for name in ("group", "counts", "secrets", "places", "_keys", "_order", "_ends"):
-            setattr(other, name, getattr(self, name))
+        other = self._copy()
         other._lay_out(toggled, opened)
+        return other
+
+    def _copy(self) -> View:
+        other = object.__new__(View)
+        for name in ("group", "counts", "secrets", "places", "toggled", "opened", "_keys", "_order", "_ends", "_lines"):
+            setattr(other, name, getattr(self, name))
         return other
 
     def _start(self, group: int) -> int:

@@ -35,8 +35,8 @@ __all__ = ["ReviewScreen"]
 
 _REFRESH_S: Final = 0.25
 """Seconds between two drawings of the list while findings stream in."""
-_DETAIL_S: Final = 0.03
-"""Seconds that the cursor rests before its detail is read."""
+_DETAIL_S: Final = 0.05
+"""Seconds that the cursor rests before its detail is read: longer than a held key takes to come again."""
 _GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 _SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 
@@ -325,14 +325,20 @@ class ReviewScreen(AppScreen[None]):
 
     def action_zoom(self) -> None:
         self.zoomed = not self.zoomed
-        # A class of the screen would have every widget styled anew, for a key that a person waits for.
+        # A class would have every widget below it styled anew, for a key that a person waits for.
         for other in (self.query_one("#middle"), self.query_one(Facets)):
             if self.zoomed:
                 other.styles.display = "none"
             else:
                 other.styles.clear_rule("display")
-        self.query_one("#detail-pane").set_class(self.zoomed, "-zoomed")
-        self.refresh(layout=True)
+        pane = self.query_one("#detail-pane")
+        if self.zoomed:
+            styles = pane.styles
+            styles.display, styles.width, styles.height, styles.border_left = "block", "1fr", "1fr", ("none", "black")
+        else:
+            for rule in ("display", "width", "height", "border_left"):
+                pane.styles.clear_rule(rule)
+        pane.refresh(layout=True)
         (self.detail if self.zoomed else self.findings).focus()
 
     # the list

@@ -79,8 +79,9 @@ class Keys(Container):
             lines[-1].append(piece)
         text = Content("\n").join(Content("  ").join(line) for line in lines)
         if text.plain != self._shown or text.spans != self._spans:
+            as_high = text.plain.count("\n") == self._shown.count("\n")
             self._shown, self._spans = text.plain, text.spans
-            self._line.update(text)
+            self._line.update(text, layout=not as_high or not self._line.size.height)
 
     def _pieces(self, first: Sequence[str] = ()) -> Iterator[Content]:
         keys: dict[str, list[str]] = {}

@@ -17,11 +17,13 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.scrollbar import ScrollBar
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from secretscan.errors import printable
 from secretscan.tui.actions import bindings
+from secretscan.tui.widgets.bar import Bar
 
 __all__ = ["Painter", "Piece", "Rows", "fit"]
 
@@ -105,6 +107,14 @@ class Rows(ScrollView, can_focus=True):
         self._empty = empty
         self._styles: dict[tuple[str, bool], Style] = {}
         self.virtual_size = Size(1, max(1, count))
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = Bar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     @property
     def count(self) -> int:
