@@ -250,8 +250,12 @@ def test_lines_of_groups_that_are_open_and_closed(
     view = table.select(ALL, group, opened=opened)
     keys = [row.key for row in view.all(False)]
     toggled = data.draw(st.lists(st.sampled_from(keys), max_size=4, unique=True)) if keys else []
+    one_by_one = view
+    for key in (*toggled, "in-no-view", "in-no-view"):
+        one_by_one = one_by_one.toggle(key)
     view = view.toggle(*toggled)
-    assert view.toggled == frozenset(toggled)
+    assert view.toggled == one_by_one.toggled == frozenset(toggled)
+    assert list(view) == list(one_by_one)
     expected: list[Row] = []
     for key, places in shown(table, view):
         index = {place(table[at]): at for at in range(len(table))}
