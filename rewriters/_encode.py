@@ -6,7 +6,7 @@ a literal from the value and the chain alone. A codec may be canonical: decoding
 one. Whether the one is the file's own is asked with `reproduces`.
 
 Sources: YAML 1.1 sections 5.7, 7.3 and 8.1 as LibYAML reads them; RFC 4648 (base64); RFC 3986 section 2.1; RFC 8259
-section 7; the Compose specification, interpolation (`$$`).
+section 7; the Compose specification, interpolation (`$$`); XML 1.0 sections 2.11, 3.3.3 and 4.6.
 """
 
 from __future__ import annotations
@@ -370,6 +370,55 @@ def _lines(parameter: str) -> Codec:
     )
 
 
+# --- XML -------------------------------------------------------------------------------------------------------------
+
+_XML_REFERENCE = rb"&(?:amp|lt|gt|quot|apos|#0*[0-9]{1,7}|#x0*[0-9A-Fa-f]{1,6});"
+_XML_TEXT = re.compile(_XML_REFERENCE + rb"|\r\n?")
+_XML_ATTRIBUTE = re.compile(_XML_REFERENCE + rb"|\r\n?|[\n\t]")
+_XML_NAMED = {b"&amp;": b"&", b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&apos;": b"'"}
+_XML_NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def _xml_meaning(match: re.Match[bytes], line_break: bytes) -> bytes:
+    text = match[0]
+    if text[:1] != b"&":
+        return line_break
+    if text in _XML_NAMED:
+        return _XML_NAMED[text]
+    try:
+        return chr(int(text[3:-1], 16) if text[2:3] == b"x" else int(text[2:-1])).encode()
+    except (ValueError, OverflowError):
+        raise Undecodable("a reference names no character") from None
+
+
+def _xml(parameter: str, pattern: re.Pattern[bytes], line_break: bytes) -> Codec:
+    """`xml-attribute:SET` and `xml-text:SET`: SET names the characters of `"'>` that are written as entities, `d` that
+    numbers of characters are decimal, `c` that lines end in CRLF."""
+    named = {char: entity for entity, char in _XML_NAMED.items() if char in b"&<" or char.decode() in parameter}
+    numbered = b"\r" if line_break == b"\n" else b"\t\n\r"
+    special = re.compile(b"[" + re.escape(b"".join(named)) + numbered + b"]")
+    form = b"&#%d;" if "d" in parameter else b"&#x%X;"
+
+    def encode(value: bytes) -> bytes:
+        if _XML_NEVER.search(value):
+            raise Undecodable("XML cannot hold this control character")
+        text = special.sub(lambda match: named.get(match[0]) or form % match[0][0], value)
+        return text.replace(b"\n", b"\r\n") if "c" in parameter else text
+
+    return _Units(_tokens(pattern, lambda match: _xml_meaning(match, line_break)), encode)
+
+
+def _xml_cdata(parameter: str) -> Codec:
+    """`xml-cdata`, or `xml-cdata:c` with lines that end in CRLF."""
+
+    def encode(value: bytes) -> bytes:
+        if _XML_NEVER.search(value) or b"\r" in value or b"]]>" in value:
+            raise Undecodable("a CDATA section cannot hold this")
+        return value.replace(b"\n", b"\r\n") if parameter else value
+
+    return _Units(_tokens(re.compile(rb"\r\n?"), lambda match: b"\n"), encode)
+
+
 def _same(value: bytes) -> bytes:
     return value
 
@@ -394,10 +443,14 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "yaml-literal": lambda parameter: _block(parameter, folded=False),
     "yaml-folded": lambda parameter: _block(parameter, folded=True),
     "yaml-lines": _lines,
+    "xml-attribute": lambda parameter: _xml(parameter, _XML_ATTRIBUTE, b" "),
+    "xml-text": lambda parameter: _xml(parameter, _XML_TEXT, b"\n"),
+    "xml-cdata": _xml_cdata,
 }
 
+_XML = ("xml-attribute", "xml-text", "xml-cdata")
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", *_YAML))
+SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", *_YAML, *_XML))
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 

@@ -34,6 +34,7 @@ class Move:
     pointer: str
     name: str
     part: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def assignment(rewriter: Rewriter, files: dict[str, bytes], move: Move) -> Assig
         at = slot.value.reveal().find(text)
         assert at >= 0, f"{move.pointer} does not hold its part"
         part = Span(at, at + len(text))
-    return Assignment(slot, Reference(VAULT, move.name), part)
+    return Assignment(slot, Reference(VAULT, move.name, move.version), part)
 
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
