@@ -74,7 +74,12 @@ HEAD = 4096
 _NOT_PLATFORMS = frozenset(("plaintext", "fetch", "check"))
 
 
-CONTEXT = frozenset((*fetch.NAMES, "kustomization.yaml", "kustomization.yml", "Kustomization"))
+CONTEXT = frozenset(
+    (
+        *(*fetch.NAMES, "kustomization.yaml", "kustomization.yml", "Kustomization"),
+        *("Chart.yaml", "_helpers.tpl", "values.schema.json"),
+    )
+)
 """Names of files that no platform claims and that rewriters look into all the same: who reads a file, and from where
 its variables come. `Request.files` and `effective` get them besides the claimed files."""
 

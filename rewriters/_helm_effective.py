@@ -1,0 +1,122 @@
+"""What Helm gets as values, references looked up. Read with ruamel.yaml.
+
+Helm is not run: which templates read a value, and what they make of it, is not said here. Sources: Helm documentation,
+"Values Files"; helmfile, `pkg/state/state.go`; vals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from rewriters._api import Address, Delivery, Files, Lookup, Unreadable
+from rewriters._helm_files import is_template_text
+from rewriters._helm_mask import Masked, masked
+from rewriters._helm_project import Project
+from rewriters._helm_vals import expanded
+from rewriters._yaml import documents, join
+from rewriters.plaintext import Plaintext
+
+__all__ = ["effective"]
+
+MAX_DELIVERIES = 200_000
+
+Steps = tuple[str | int, ...]
+
+
+def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
+    """The values of each file. Raises `Unreadable`, and what `lookup` raises."""
+    project = Project(files)
+    found: dict[Address, Plaintext] = {}
+    for path, what in sorted(project.roles.items()):
+        if what not in ("values", "helmfile"):
+            continue
+        ways = {naming.how for naming in project.named(path)}
+        try:
+            leaves = list(_leaves(path, files[path], what))
+        except Unreadable:
+            continue  # it hands over nothing; whoever asks for its slots is told why
+        for steps, value in leaves:
+            looked_up = _is_given(steps) if what == "helmfile" else "state" not in ways
+            text = expanded(value, lookup) if looked_up else value
+            found[Address(path, f"{path}#values", "object", join(*steps) if steps else "#")] = Plaintext(text)
+            if len(found) > MAX_DELIVERIES:
+                raise Unreadable(f"more than {MAX_DELIVERIES} values")
+    return tuple(Delivery(address, value) for address, value in found.items())
+
+
+def _is_given(steps: Steps) -> bool:
+    """Whether helmfile looks references up at this path of a helmfile."""
+    inner = steps[1:] if steps and str(steps[0]).startswith("#") else steps
+    return len(inner) > 3 and inner[0] in ("releases", "templates") and inner[2] in (
+        "values", "valuesTemplate", "set", "setString", "setTemplate",
+    )  # fmt: skip
+
+
+def _leaves(path: str, data: bytes, what: str) -> Iterator[tuple[Steps, bytes]]:
+    """The texts of a file by path, aliases followed; of texts with actions, the bytes that stand there."""
+    rendered = is_template_text(path) or (what == "helmfile" and b"{{" in data)
+    mask = masked(data) if rendered else Masked(data, ())
+    documents(mask.data)  # bounds the depth before a reader that recurses
+    roots = composed(mask.data)
+    count = 0
+    for number, root in enumerate(roots):
+        todo: list[tuple[Any, Steps]] = [(root, (f"#{number + 1}",) if number else ())]
+        while todo:
+            node, steps = todo.pop()
+            count += 1
+            if count > MAX_DELIVERIES:
+                raise Unreadable(f"more than {MAX_DELIVERIES} values")
+            kind = getattr(node, "id", "")
+            if kind == "mapping":
+                todo += [(value, (*steps, name)) for name, value in pairs(node).items()]
+            elif kind == "sequence":
+                todo += [(item, (*steps, label)) for label, item in zip(_labels(node.value), node.value, strict=True)]
+            elif kind == "scalar":
+                yield steps, str(node.value).encode("utf-8", "surrogatepass")
+
+
+def composed(data: bytes) -> list[Any]:
+    """The documents' nodes: texts as they are written, no type guessed. Raises `Unreadable`."""
+    try:
+        return [node for node in YAML(typ="safe", pure=True).compose_all(StringIO(data.decode("utf-8-sig"))) if node]
+    except (YAMLError, RecursionError, ValueError):
+        raise Unreadable("ruamel.yaml cannot read it") from None
+
+
+def pairs(node: Any) -> dict[str, Any]:
+    """A mapping's nodes by key, merges applied; of keys that stand twice the last one counts."""
+    own: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    todo = [(node, own)]
+    seen: set[int] = set()
+    while todo:
+        current, target = todo.pop(0)
+        if getattr(current, "id", "") != "mapping" or id(current) in seen:
+            continue
+        seen.add(id(current))
+        for key, value in current.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                todo += ((source, merged) for source in (value.value if value.id == "sequence" else [value]))
+            elif key.id == "scalar":
+                if target is own:
+                    own[key.value] = value
+                else:
+                    merged.setdefault(key.value, value)
+    return {**merged, **own}
+
+
+def _labels(items: list[Any]) -> list[str | int]:
+    """The items by `name` where each has one of its own, else by number."""
+    names = [_name(item) if item.id == "mapping" else "" for item in items]
+    return list(names) if all(names) and len(set(names)) == len(names) else list(range(len(items)))
+
+
+def _name(item: Any) -> str:
+    found = (value for key, value in item.value[:32] if key.id == "scalar" and key.value == "name")
+    name: Any = next(found, None)
+    return str(name.value) if getattr(name, "id", "") == "scalar" else ""
