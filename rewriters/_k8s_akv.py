@@ -85,6 +85,8 @@ def check_type(moves: Moves) -> None:
 def named(thing: Object, base: str, key: str, objects: Iterable[Object], made: set[tuple[str, str]]) -> str:
     """A name for the object that fills a key, as the injector takes it too: without dots. `made` are those given."""
     label = re.sub(r"[^a-z0-9-]+", "-", f"{base[:100]}-{key}".lower()).strip("-")[:240].strip("-")
+    if "${" in base:  # a parameter of a template
+        label = f"{base}-{re.sub('[^a-z0-9-]+', '-', key.lower()).strip('-')}"
     used = {item.name for item in objects if item.kind == KIND and same_namespace(item.namespace, thing.namespace)} | {
         name for namespace, name in made if same_namespace(namespace, thing.namespace)
     }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rewriters._api import Edit, Reference, Span
 from rewriters._k8s_objects import Manifest, Object, text_at
-from rewriters._k8s_text import Style, Tree, block, column, flow, removals, stops, whole_lines, written_simply
+from rewriters._k8s_text import Style, Tree, block, column, flow_pairs, removals, stops, whole_lines, written_simply
 from rewriters._k8s_vault import Entry, Unfit, strings
 from rewriters._yaml import Map, Scalar
 
@@ -142,7 +142,7 @@ def converted(
     if root.flow or first.flow:
         whole: dict[str, Tree] = spec | ({"data": list(data)} if data is not None else {})
         if root.flow:
-            made = flow({"spec": whole}, head.style == "double")[1:-1]
+            made = flow_pairs({"spec": whole}, text, head)
         else:
             made = block({"spec": whole}, column(text, head.start), style).lstrip(" ")
         edits.append(Edit(path, Span(head.start, first.end), made.encode()))

@@ -6,19 +6,36 @@ from collections.abc import Container, Sequence
 
 from rewriters._api import Companion, Edit, Span
 from rewriters._k8s_objects import Manifest, Object
-from rewriters._k8s_text import Tree, block, style_of
+from rewriters._k8s_text import Style, Tree, block, led, style_of
 from rewriters._k8s_uses import pods
-from rewriters._yaml import newline
+from rewriters._yaml import Map, newline
 
 __all__ = ["added", "is_patch"]
 
 
-def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Container[str]) -> Edit | Companion:
+def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Container[str]) -> list[Edit | Companion]:
     """These documents, each with the object that needs it, added to the manifest. `taken` are paths in use."""
+    found: list[Edit | Companion] = []
+    homes: dict[int, tuple[Map, str, list[Tree]]] = {}
+    apart: list[tuple[Object, Tree]] = []
+    for thing, tree in made:
+        if thing.home is not None:
+            homes.setdefault(id(thing.home[0]), (*thing.home, []))[2].append(tree)
+        else:
+            apart.append((thing, tree))
+    for owner, key, trees in homes.values():
+        found += led(manifest.path, manifest.data, owner, key, trees, style_of(manifest.data, owner))
+    return [*found, _apart(manifest, apart, taken)] if apart else found
+
+
+def _apart(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Container[str]) -> Edit | Companion:
     path, data = manifest.path, manifest.data
     style = style_of(data, made[0][0].root)
     texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
-    if _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
+    if path.lower().endswith(".json"):
+        style = Style(newline=style.newline)
+        texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
+    if path.lower().endswith(".json") or _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
         stem = path.rsplit(".", 1)[0] + "-keyvault"
         while f"{stem}.yaml" in taken:
             stem += "-2"
@@ -43,5 +60,5 @@ def _ends_in_a_block(manifest: Manifest) -> bool:
 
 def is_patch(thing: Object) -> bool:
     """Whether an object is a part of one: its containers lack the image, which the API asks for."""
-    inside = [container for pod in pods(thing) for container in pod.containers]
+    inside = [container for pod in pods(thing) if not pod.build for container in pod.containers]
     return bool(inside) and not any("image" in container.entries() for container in inside)

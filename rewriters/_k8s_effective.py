@@ -12,13 +12,19 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from rewriters import fetch
 from rewriters._api import Address, Delivery, Files, Lookup, Reference
+from rewriters._compose_project import folder_of
 from rewriters._k8s_akv import INJECTED
-from rewriters._k8s_objects import CONTAINERS
+from rewriters._k8s_claims import is_template, platform_of
+from rewriters._k8s_objects import CONTAINERS, STRATEGIES
 from rewriters._k8s_tree import Thing, Tree, at, composed, list_in, map_in, text_in, things
 from rewriters._k8s_uses import nearest
 from rewriters._k8s_vault import same_namespace
+from rewriters._openshift_process import parameters as given
+from rewriters._openshift_process import processed
 from rewriters.plaintext import Plaintext
 
 __all__ = ["effective"]
@@ -33,10 +39,41 @@ _ONLY_KEYS = {
 MAX_DELIVERIES = 200_000
 
 
-def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
-    """What is handed over; files that are not YAML hand over nothing. Raises what `lookup` raises."""
-    every = [thing for path in sorted(files) for thing in things(path, files[path])]
-    return tuple(_Cluster(every, lookup).deliveries())
+def effective(files: Files, lookup: Lookup, platform: str) -> tuple[Delivery, ...]:
+    """What the files of a platform hand over, as all of them together are applied; files that are not YAML hand over
+    nothing. Raises what `lookup` raises."""
+    every: list[Thing] = []
+    parameters: list[Delivery] = []
+    for path in sorted(files):
+        for thing in things(path, files[path]):
+            if is_template(text_in(thing.tree.get("apiVersion")), thing.kind):
+                outside = _Outside(fetch.variables(folder_of(path), files), lookup)
+                values = given(thing, outside)
+                address = partial(Address, path, thing.subject, "arg")
+                parameters += [Delivery(address(name), Plaintext(value.encode())) for name, value in values.items()]
+                every += processed(thing, values)
+            else:
+                every.append(thing)
+    mine = {path for path in files if platform_of(path, files[path][:4096]) == platform}
+    found = (*parameters, *_Cluster(every, lookup).deliveries())
+    return tuple(item for item in found if item.address.path in mine)
+
+
+class _Outside(Mapping[str, str]):
+    """The environment of the command that processes templates, as a fetch script sets it; read when asked for."""
+
+    def __init__(self, variables: Mapping[str, Reference], lookup: Lookup) -> None:
+        self._variables = variables
+        self._lookup = lookup
+
+    def __getitem__(self, name: str) -> str:
+        return self._lookup(self._variables[name]).reveal().decode("utf-8", "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 class _Cluster:
@@ -56,6 +93,9 @@ class _Cluster:
 
     def deliveries(self) -> Iterator[Delivery]:
         yield from self._objects()
+        for thing in self.things:
+            if thing.kind == "BuildConfig":
+                yield from self._build(thing)
         count = 0
         for thing in self.things:
             for pod, steps in _pods(thing.tree):
@@ -202,6 +242,21 @@ class _Cluster:
                 if isinstance(item, dict):
                     name = text_in(item.get("name")) or str(index)
                     yield from self._container(thing, item, f"{thing.subject}{steps}/{listed}/{name}", volumes)
+
+    def _build(self, thing: Thing) -> Iterator[Delivery]:
+        """The variables of a build, and what its triggers are checked with."""
+        for name in STRATEGIES:
+            strategy = map_in(at(thing.tree, "spec", "strategy", name))
+            for key, value in self._environment(thing, {"env": strategy.get("env")}).items():
+                yield Delivery(Address(thing.path, f"{thing.subject}/{name}", "build", key), Plaintext(value))
+        for index, item in enumerate(list_in(at(thing.tree, "spec", "triggers"))):
+            for kind, trigger in map_in(item).items():
+                secret, named = text_in(at(trigger, "secret")), text_in(at(trigger, "secretReference", "name"))
+                found = self._find("Secret", named, thing) if named else None
+                value = (found or {}).get("WebHookSecretKey", named.encode()) if named else secret.encode()
+                if value:
+                    place = Address(thing.path, f"{thing.subject}/triggers/{index}", "build", kind)
+                    yield Delivery(place, Plaintext(value))
 
     def _container(
         self, thing: Thing, container: dict[str, Tree], subject: str, volumes: Mapping[str, Values]

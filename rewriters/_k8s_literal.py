@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rewriters._api import Edit, Reference, Span
 from rewriters._k8s_data import UNUSUAL
 from rewriters._k8s_objects import Manifest, Site
-from rewriters._k8s_text import Style, Tree, block, column, flow, stops, written_simply
+from rewriters._k8s_text import Style, Tree, block, column, flow_pairs, stops, written_simply
 from rewriters._k8s_vault import Entry, Unfit
-from rewriters._yaml import Map
+from rewriters._yaml import Map, Scalar
 
-__all__ = ["delivered_as_is", "entry", "env_value", "injection", "variable"]
+__all__ = ["delivered_as_is", "entry", "env_value", "injection", "variable", "webhook"]
 
 
 def entry(reference: Reference) -> Entry:
@@ -23,15 +25,28 @@ def variable(variable: str, secret: str, reference: Reference) -> Tree:
 def env_value(manifest: Manifest, site: Site, owner: Map, name: str, reference: Reference, style: Style) -> Edit:
     """`value: text` becomes `valueFrom` in the style of the entry."""
     assert site.pair is not None  # noqa: S101 - asked by the caller
-    key, value = site.pair
+    tree: Tree = {"secretKeyRef": {"name": name, "key": entry(reference).key}}
+    return _instead(manifest, site.pair, owner, {"valueFrom": tree}, style)
+
+
+def webhook(manifest: Manifest, site: Site, name: str, style: Style) -> Edit:
+    """`secret: text` of a build's trigger becomes `secretReference`."""
+    assert site.pair is not None  # noqa: S101 - the reader gives it
+    assert isinstance(site.owner, Map)  # noqa: S101 - the same
+    return _instead(manifest, site.pair, site.owner, {"secretReference": {"name": name}}, style)
+
+
+def _instead(
+    manifest: Manifest, pair: tuple[Scalar, Scalar], owner: Map, tree: Mapping[str, Tree], style: Style
+) -> Edit:
+    key, value = pair
     if not written_simply(manifest.data, owner):
         raise Unfit(*UNUSUAL)
-    tree: dict[str, Tree] = {"secretKeyRef": {"name": name, "key": entry(reference).key}}
     if owner.flow:
-        text = flow({"valueFrom": tree}, key.style == "double")[1:-1]
+        text = flow_pairs(tree, manifest.data, key)
         return Edit(manifest.path, Span(key.start, value.end), text.encode())
     pad = column(manifest.data, key.start)
-    text = block({"valueFrom": tree}, pad, style).lstrip(" ")
+    text = block(tree, pad, style).lstrip(" ")
     return Edit(manifest.path, Span(key.start, stops(manifest.data, value)), text.encode())
 
 

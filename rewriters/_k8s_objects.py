@@ -9,29 +9,38 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rewriters import _encode
 from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._json import read as read_json
+from rewriters._k8s_claims import ACTION, is_template
+from rewriters._k8s_reasons import REASONS
 from rewriters._options import option, setting
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, join, segment
 from rewriters.plaintext import Plaintext
 
-__all__ = ["CONTAINERS", "NAME", "Manifest", "Object", "Site", "claims", "follow", "read", "text_at"]
+__all__ = ["CONTAINERS", "STRATEGIES", "Manifest", "Object", "Site", "follow", "read", "text_at"]
 
-NAME = "kubernetes"
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 TARGETS = ("external-secrets", "secrets-store-csi", "akv2k8s")
 MAX_SLOTS = 20_000
 """Places kept of one file; a manifest is sent to an API server that takes at most 3 MiB an object."""
 
-Form = Literal["data", "stringData", "config", "env", "arg", "other"]
+Form = Literal["data", "stringData", "config", "env", "arg", "webhook", "parameter", "other"]
+STRATEGIES = ("dockerStrategy", "sourceStrategy", "customStrategy")
+"""Strategies of a build whose variables take `valueFrom`; a Jenkins pipeline has no pod that would resolve it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
-    """One API object. `alone` says that it is a document by itself, not an item of a list."""
+    """One API object.
+
+    `alone` says that it is a document by itself, not an item of a list. `home` is the map and the key of the list that
+    further objects beside it belong to, where a further document cannot hold them: a template, JSON. In a template,
+    `templated`, texts take in parameters, and a namespace written out does not count.
+    """
 
     path: str
     api: str
@@ -42,6 +51,8 @@ class Object:
     root: Map = field(repr=False)
     document: Document = field(repr=False)
     alone: bool = True
+    home: tuple[Map, str] | None = field(default=None, repr=False)
+    templated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,28 +85,6 @@ class Manifest:
     """Whether some map has a key twice: readers disagree about which one counts."""
 
 
-_START = rb"^(?:\xef\xbb\xbf)?(?:|[ \t]*[{,]?[ \t]*(?=[\"'])|\{[ \t]*)[\"']?"
-_API = re.compile(_START + rb"apiVersion[\"']?[ \t]*:[ \t]*[\"']?([\w./-]+)", re.MULTILINE)
-_KIND = re.compile(_START + rb"kind[\"']?[ \t]*:|[{,][ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
-_DATE = re.compile(rb"\d{4}-\d\d-\d\d")
-_ACTION = re.compile(rb"\{\{[^}\n]*(?:\.Values\b|\.Release\b|\.Chart\b|\.Capabilities\b|\$\.)")
-_ALONE = re.compile(rb"^(?:\xef\xbb\xbf)?\{\{", re.MULTILINE)
-"""Actions of a template engine: Helm's anywhere, any at the start of a line. Other braces may be content."""
-
-
-def claims(path: str, head: bytes) -> bool:
-    """Whether this is a manifest for an API server: `apiVersion` and, unless it may come after the head, `kind`."""
-    name = path.rsplit("/", 1)[-1].lower()
-    if not name.endswith((".yaml", ".yml")) or name in ("kustomization.yaml", "kustomization.yml", "chart.yaml"):
-        return False
-    found = _API.search(head)
-    if found is None or _DATE.match(found[1]) or found[1].startswith(b"kustomize.config.k8s.io/"):
-        return False
-    if not _KIND.search(head) and (len(head) < 4096 or (b"/" not in found[1] and found[1] != b"v1")):
-        return False
-    return not (_ACTION.search(head) or _ALONE.search(head) or ("templates" in path.split("/")[:-1] and b"{{" in head))
-
-
 def follow(node: Node) -> Scalar | Map | Seq:
     """The node, or what the alias stands for."""
     return node.target if isinstance(node, Alias) else node
@@ -108,11 +97,11 @@ def text_at(node: Node | None, *keys: str) -> str:
     return node.text if isinstance(node, Scalar) else ""
 
 
-def read(path: str, data: bytes) -> Manifest:
+def read(path: str, data: bytes, platform: str = "kubernetes") -> Manifest:
     """The objects and places of a file. Raises `Unreadable`."""
-    reader = _Reader(path, data)
+    reader = _Reader(path, data, platform)
     try:
-        for document in documents(data):
+        for document in _documents(path, data):
             reader.document(document)
     except Unreadable as error:
         if b"{{" in data and error.reason.startswith("broken YAML"):
@@ -122,21 +111,21 @@ def read(path: str, data: bytes) -> Manifest:
     return Manifest(path, data, tuple(reader.objects), tuple(reader.sites), tuple(reader.aliases), reader.repeated)
 
 
+def _documents(path: str, data: bytes) -> tuple[Document, ...]:
+    if not path.lower().endswith(".json"):
+        return documents(data)
+    root = read_json(data)
+    return (Document(root, root.start, root.end),)
+
+
 _TEMPLATE = "it is a template: the text before rendering is not a manifest"
-_NO_API = {
-    "annotations": "an annotation is stored with the object as it stands; the API has no reference for it",
-    "labels": "a label is stored with the object as it stands; the API has no reference for it",
-    "probe": "variables are not expanded in probes and lifecycle hooks",
-    "field": "this field of the API takes literal text only",
-    "env": "this list is not a container's, so it is not known that it takes valueFrom",
-    "base64": "the text is not base64, so the API server would refuse it",
-    "utf8": "the vault holds text and these bytes are not UTF-8",
-    "binaryData": "binary data of a ConfigMap is for files that are not text",
-    "volume": "volume attributes are literal text; the driver reads a Secret by a name of its own",
-}
-_NAMES_ONLY = frozenset(
-    ("secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef", "fieldRef", "resourceFieldRef", "remoteRef")
-) | {"secretStoreRef", "secretName", "serviceAccountName", "serviceAccount", "apiVersion", "kind"}
+_NAMES_ONLY = (
+    frozenset(
+        ("secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef", "fieldRef", "resourceFieldRef", "remoteRef")
+    )
+    | {"secretStoreRef", "secretName", "serviceAccountName", "serviceAccount", "apiVersion", "kind"}
+    | {"secretReference", "sourceSecret", "pushSecret", "pullSecret", "externalCertificate"}
+)
 """Fields that the API defines as names of something: no value can stand there."""
 _NAMES_OF = {
     "ExternalSecret": (("spec", "data"), ("spec", "target", "name")),
@@ -155,9 +144,11 @@ _LINE = re.compile(r"[^\r\n]{1,4096}\n?\Z")
 class _Reader:
     """One pass over the nodes. Aliases are not followed: a value has one place, the one with the anchor."""
 
-    def __init__(self, path: str, data: bytes) -> None:
+    def __init__(self, path: str, data: bytes, platform: str) -> None:
         self.path = path
         self.data = data
+        self.platform = platform
+        self.json = path.lower().endswith(".json")
         self.objects: list[Object] = []
         self.sites: list[Site] = []
         self.aliases: list[tuple[Alias, Object]] = []
@@ -171,23 +162,52 @@ class _Reader:
             return
         items = root.get("items")
         if text_at(root, "kind").endswith("List") and isinstance(items, Seq):
+            home = (root, "items") if self.json else None
             for item in items.items:
                 if isinstance(item, Map):
-                    self._object(item, document, alone=False)
+                    self._item(item, document, home, alone=False)
         elif "kind" in root.entries():
-            self._object(root, document, alone=True)
+            self._item(root, document, None, alone=True)
 
-    def _object(self, root: Map, document: Document, alone: bool) -> None:
+    def _item(self, root: Map, document: Document, home: tuple[Map, str] | None, alone: bool) -> None:
+        if not is_template(text_at(root, "apiVersion"), text_at(root, "kind")):
+            self._object(root, document, alone, home, templated=False)
+            return
+        template = self._named(root, document, alone, home, templated=False)
+        walk = _Walk(self, template)
+        for key, value in root.pairs:
+            name = key.text if isinstance(key, Scalar) else ""
+            if name == "objects" and isinstance(value, Seq):
+                for item in value.items:
+                    if isinstance(item, Map):
+                        self._object(item, document, False, (root, "objects"), templated=True)
+                    elif isinstance(item, Alias):
+                        self.aliases.append((item, template))
+            elif name == "parameters" and isinstance(value, Seq):
+                walk.parameters(value)
+            elif name:
+                walk.any(value, (name,), "field", root, None)
+        names = [key.text for key, _ in root.pairs if isinstance(key, Scalar)]
+        self.repeated |= len(set(names)) < len(names)
+
+    def _object(
+        self, root: Map, document: Document, alone: bool, home: tuple[Map, str] | None, templated: bool
+    ) -> None:
+        thing = self._named(root, document, alone, home, templated)
+        self.objects.append(thing)
+        _Walk(self, thing).map(root, (), "field", None)
+
+    def _named(
+        self, root: Map, document: Document, alone: bool, home: tuple[Map, str] | None, templated: bool
+    ) -> Object:
         kind, metadata = text_at(root, "kind"), root.get("metadata")
         name = text_at(metadata, "name") or text_at(metadata, "generateName").rstrip("-")
         pointer = segment(f"{kind}/{name}")
         self.seen[pointer] += 1
         if self.seen[pointer] > 1:
             pointer += f"#{self.seen[pointer]}"
-        api, namespace = text_at(root, "apiVersion"), text_at(metadata, "namespace")
-        thing = Object(self.path, api, kind, name, namespace, pointer, root, document, alone)
-        self.objects.append(thing)
-        _Walk(self, thing).map(root, (), "field", None)
+        api, namespace = text_at(root, "apiVersion"), "" if templated else text_at(metadata, "namespace")
+        return Object(self.path, api, kind, name, namespace, pointer, root, document, alone, home, templated)
 
     def add(self, site: Site) -> None:
         if site.slot.pointer in self.pointers or len(self.sites) >= MAX_SLOTS:
@@ -234,12 +254,14 @@ class _Walk:
                 self._aliases(value)
             elif isinstance(value, Seq) and name in CONTAINERS:
                 self._containers(value, inner)
+            elif self._build(name, value, steps, node):
+                continue
             elif isinstance(value, Seq) and name == "env":
                 self._env(value, inner, node if node is container else None)
             elif isinstance(value, Seq) and name in ("command", "args"):
                 self._arguments(value, inner, why, node if node is container else None)
             else:
-                self.any(value, inner, _why(name, steps, why), node, None)
+                self.any(value, inner, _why(self.object.kind, name, steps, why), node, None)
 
     def seq(self, node: Seq, steps: Steps, why: str, container: Map | None) -> None:
         for label, item in _labelled(node):
@@ -281,13 +303,14 @@ class _Walk:
                 value = _encode.decode(chain, self.reader.data[item.span.start : item.span.end])
                 encoding = chain
             except _encode.Undecodable:
-                reason = _NO_API["base64"]
+                parameter = self.object.templated and "${" in item.text
+                reason = REASONS["parameter" if parameter else "base64"]
         if not value:
             return
         if not reason and not _is_text(value):
-            reason = _NO_API["utf8"]
+            reason = REASONS["utf8"]
         if block == "binaryData":
-            reason = _NO_API["binaryData"]
+            reason = REASONS["binaryData"]
         place: Place = "config"
         if secret:
             place = "registry" if key.text in (".dockerconfigjson", ".dockercfg") else "secret"
@@ -297,11 +320,53 @@ class _Walk:
         slot = self._slot((block, key.text), key.text, value, item, encoding, place, reason)
         self.reader.add(Site(slot, self.object, item, form, owner, (key, item)))
 
+    def _build(self, name: str, value: Node, steps: Steps, owner: Map) -> bool:
+        """The places of a BuildConfig that others do not have; whether it was one."""
+        if self.object.kind != "BuildConfig":
+            return False
+        if steps[:2] == ("spec", "strategy") and len(steps) == 3 and isinstance(value, Seq):
+            if name in ("env", "buildArgs"):
+                takes = name == "env" and steps[2] in STRATEGIES
+                why = REASONS["buildArgs" if name == "buildArgs" else "env"]
+                self._env(value, (*steps, name), owner if takes else None, why)
+                return True
+        elif steps[:2] == ("spec", "triggers") and len(steps) == 4 and name == "secret" and isinstance(value, Scalar):
+            if value.text:
+                text = value.text.encode()
+                slot = self._slot((*steps, name), name, text, value, value.encoding, "secret", "")
+                key = next(key for key, item in owner.pairs if item is value)
+                assert isinstance(key, Scalar)  # noqa: S101 - its text is the name
+                self.reader.add(Site(slot, self.object, value, "webhook", owner, (key, value)))
+            return True
+        return False
+
+    def parameters(self, node: Seq) -> None:
+        """The parameters of a template."""
+        for label, item in _labelled(node):
+            if not isinstance(item, Map):
+                self._aliases(item)
+                continue
+            names = [key.text for key, _ in item.pairs if isinstance(key, Scalar)]
+            self.reader.repeated |= len(set(names)) < len(names)
+            name = text_at(item, "name")
+            for key, value in item.pairs:
+                inner = ("parameters", label, _text(key))
+                if isinstance(key, Scalar) and key.text == "value" and isinstance(value, Scalar):
+                    if value.text:
+                        text = value.text.encode()
+                        slot = self._slot(inner, name, text, value, value.encoding, "env", "")
+                        slot = replace(slot, targets=("fetch-script",))
+                        self.reader.add(Site(slot, self.object, value, "parameter", item, (key, value)))
+                elif _text(key) in ("name", "generate"):
+                    self._aliases(value)
+                else:
+                    self.any(value, inner, "field", item, None)
+
     def _containers(self, node: Seq, steps: Steps) -> None:
         for label, item in _labelled(node):
             self.any(item, (*steps, label), "field", node, item if isinstance(item, Map) else None)
 
-    def _env(self, node: Seq, steps: Steps, container: Map | None) -> None:
+    def _env(self, node: Seq, steps: Steps, container: Map | None, why: str = REASONS["env"]) -> None:
         for label, item in _labelled(node):
             if not isinstance(item, Map):
                 self.any(item, (*steps, label), "env", node, None)
@@ -311,13 +376,13 @@ class _Walk:
                 if isinstance(key, Scalar) and key.text == "value" and isinstance(value, Scalar):
                     if value.text:
                         inner = (*steps, label, "value")
-                        site = self._expanded(inner, name, value, "env", "" if container else _NO_API["env"])
+                        site = self._expanded(inner, name, value, "env", "" if container else why)
                         self.reader.add(Site(site, self.object, value, "env", item, (key, value), container))
                 elif not (isinstance(key, Scalar) and key.text == "name" and isinstance(value, Scalar)):
                     self.any(value, (*steps, label, _text(key)), "field", item, None)
 
     def _arguments(self, node: Seq, steps: Steps, why: str, container: Map | None) -> None:
-        reason = "" if container else _NO_API["probe" if why == "probe" else "field"]
+        reason = "" if container else REASONS["probe" if why == "probe" else "field"]
         flag = ""
         for index, item in enumerate(node.items):
             if not isinstance(item, Scalar):
@@ -347,7 +412,7 @@ class _Walk:
             and steps[:2] not in (("metadata", "name"), ("metadata", "namespace"))
         ):
             place: Place = "arg" if why == "probe" and "command" in steps else "volume" if why == "volume" else "other"
-            slot = self._slot(steps, key, item.text.encode(), item, item.encoding, place, _NO_API[why])
+            slot = self._slot(steps, key, item.text.encode(), item, item.encoding, place, REASONS[why])
             self.reader.add(Site(slot, self.object, item, "other", owner))
 
     def _slot(
@@ -361,18 +426,25 @@ class _Walk:
         reason: str,
         interpolates: bool = False,
     ) -> Slot:
-        if item.style not in ("literal", "folded") and _ACTION.search(item.text.encode()):
+        if item.style not in ("literal", "folded") and ACTION.search(item.text.encode()):
             raise Unreadable(_TEMPLATE, self.reader.data.count(b"\n", 0, item.span.start) + 1)
         pointer = f"{self.object.pointer}.{join(*steps)}"
+        span = Span(item.span.start, item.span.end)
         return Slot(
-            NAME, self.object.path, pointer, key, Plaintext(value), Span(item.span.start, item.span.end), item.literal,
+            self.reader.platform, self.object.path, pointer, key, Plaintext(value), span, item.literal,
             encoding, place, () if reason else TARGETS, reason, interpolates,
         )  # fmt: skip
 
 
-def _why(name: str, steps: Steps, why: str) -> str:
+def _why(kind: str, name: str, steps: Steps, why: str) -> str:
     if steps[-1:] == ("metadata",) and name in ("annotations", "labels"):
         return name
+    if why == "annotations":
+        return "applied" if name == "kubectl.kubernetes.io/last-applied-configuration" else why
+    if (kind, steps) == ("BuildConfig", ("spec", "source", "git")) and name in ("uri", "httpProxy", "httpsProxy"):
+        return "git"
+    if (kind, steps, name) == ("Route", ("spec", "tls"), "key"):
+        return "route"
     return "probe" if name in _HOOKS else "volume" if name in _VOLUME else why
 
 

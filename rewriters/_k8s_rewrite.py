@@ -12,21 +12,27 @@ from functools import partial
 from typing import NamedTuple
 
 from rewriters import _encode, _k8s_akv
-from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable
+from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable, Variable
+from rewriters._k8s_claims import platform_of
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
 from rewriters._k8s_documents import added, is_patch
 from rewriters._k8s_kustomize import Kustomizations
 from rewriters._k8s_listing import listed, shared_folder
-from rewriters._k8s_literal import delivered_as_is, entry, env_value, injection, variable
-from rewriters._k8s_objects import Manifest, Object, Site, claims, follow, read, text_at
+from rewriters._k8s_literal import delivered_as_is, entry, env_value, injection, variable, webhook
+from rewriters._k8s_objects import Manifest, Object, Site, follow, read, text_at
+from rewriters._k8s_reasons import instead
 from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, nearest, pods, uses
 from rewriters._k8s_vault import AKV, CSI, Entry, Unfit, Vaults, same_namespace
+from rewriters._openshift_parameters import note, required
+from rewriters._openshift_parameters import variable as variable_of
 from rewriters._unsplit import unsplit
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq
 
 __all__ = ["rewrite"]
+
+_ESO = "choose the target external-secrets"
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -55,6 +61,7 @@ class _Change:
         self.documents: list[tuple[Object, Tree]] = []
         self.notes: list[str] = []
         self.injected: dict[str, Reference] = {}
+        self.reads = True
 
 
 class _Rewriting:
@@ -62,9 +69,10 @@ class _Rewriting:
         self.request = request
         self.manifests: dict[str, Manifest] = {}
         for path, data in request.files.items():
-            if claims(path, data[:4096]):
+            platform = platform_of(path, data[:4096])
+            if platform:
                 try:
-                    self.manifests[path] = read(path, data)
+                    self.manifests[path] = read(path, data, platform)
                 except Unreadable:
                     continue  # named by whoever asked for its slots
         self.objects = [thing for manifest in self.manifests.values() for thing in manifest.objects]
@@ -79,6 +87,7 @@ class _Rewriting:
         self.filled: dict[tuple[int, str], Reference] = {}
         self.names: dict[tuple[str, str], tuple[str, str]] = {}
         self.akv_names: set[tuple[str, str]] = set()
+        self.variables: dict[tuple[str, str], Reference] = {}
 
     def answer(self) -> Rewrite:
         groups: dict[tuple[int, str], list[_Job]] = {}
@@ -92,9 +101,11 @@ class _Rewriting:
             groups.setdefault((id(site.object), form), []).append(_Job(assignment, site))
         # Secrets first: what fills their keys is what variables of containers hold.
         for (_, form), jobs in sorted(groups.items(), key=lambda group: group[0][1] != "secret"):
-            one = {"secret": self._secret, "config": self._config}.get(form)
+            one = {"secret": self._secret, "config": self._config, "webhook": self._webhooks}.get(form)
             try:
-                if one is None:
+                if form == "parameter":
+                    self._parameters(jobs)
+                elif one is None:
                     self._workload(jobs)
                 else:
                     self.changes.append(one(jobs))
@@ -109,9 +120,11 @@ class _Rewriting:
         if manifest is None or site is None or site.slot.span != slot.span:
             raise Unfit("the file does not hold this place any more", "scan again")
         if not site.slot.targets:
-            raise Unfit(site.slot.reason, _alternative(site))
+            raise Unfit(site.slot.reason, instead(site.slot.reason, site.slot.place))
         if manifest.repeated:
             raise Unfit(*REPEATED)
+        if site.object.templated and assignment.part is None and "${" in site.scalar.text:
+            raise Unfit("the text takes in a parameter of the template", "move the parameter's value")
         renaming = self.kustomizations.renaming(slot.path)
         if renaming:
             raise Unfit(
@@ -210,15 +223,17 @@ class _Rewriting:
     def _readers(self, thing: Object) -> list[Use]:
         """The pods that use a Secret and can so have the driver make it. Raises `Unfit`."""
         found = uses(self.objects, "Secret", thing.name, thing.namespace)
+        if any(use.pod.build for use in found):
+            raise Unfit("the driver makes a Secret only while a pod mounts it, and a build does not", _ESO)
         if any(use.how == "pull" for use in found):
             raise Unfit(
                 "the driver makes a Secret while a pod starts, which is too late for pulling its image",
-                "choose the target external-secrets",
+                _ESO,
             )
         if not found:
             raise Unfit(
                 "the driver makes a Secret only while a pod mounts it, and no pod here uses this one",
-                "choose the target external-secrets",
+                _ESO,
             )
         return found
 
@@ -253,19 +268,24 @@ class _Rewriting:
         more: Mapping[str, Tree] | None = None,
     ) -> None:
         metadata: dict[str, Tree] = {"name": name}
-        if thing.namespace:
-            metadata["namespace"] = thing.namespace
+        namespace = text_at(thing.root, "metadata", "namespace")
+        if namespace and (thing.namespace or "${" in namespace):
+            metadata["namespace"] = namespace
         metadata |= more or {}
         change.documents.append((thing, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}))
 
-    def _free(self, thing: Object) -> str:
+    def _free(self, thing: Object, what: str = "") -> str:
         """A name for the Secret beside an object: its own and `-keyvault`, numbered if that is taken.
 
         A patch's bears the folder too: it is applied together with that of the object that it patches.
         """
         folder = f"-{thing.path.rpartition('/')[0].rpartition('/')[2] or 'patch'}" if is_patch(thing) else ""
-        label = f"{thing.name or thing.kind}{folder}".lower()
-        base = re.sub(r"[^a-z0-9.-]", "-", label).strip("-.")[:230] or "workload"
+        label = f"{thing.name or thing.kind}{folder}"
+        if thing.templated and "${" in label:
+            base = label
+        else:
+            base = re.sub(r"[^a-z0-9.-]", "-", label.lower()).strip("-.")[:230] or "workload"
+        base += what
         owner = (thing.kind, thing.name)
         kinds = ("Secret", "ExternalSecret", "SecretProviderClass", "ConfigMap")
         taken = {
@@ -317,12 +337,19 @@ class _Rewriting:
             if entries and self.vaults.target == CSI:
                 spec = self.vaults.class_spec(name, list(entries.values()), "", {})
                 self._document(change, thing, self.vaults.class_api, "SecretProviderClass", name, spec)
+                if any(pod.build and pod.containers[0] is item for pod in pods(thing) for item in containers.values()):
+                    raise Unfit("the driver makes a Secret only while a pod mounts it, and a build does not", _ESO)
                 inside = [pod for pod in pods(thing) if any(id(item) in containers for item in pod.containers)]
                 for pod in inside:
                     mine = [item for item in pod.containers if id(item) in containers]
                     self._mount_pod(change, name, pod, mine[0])
             elif entries:
                 self._filled(change, thing, name, list(entries.values()))
+            if thing.kind == "BuildConfig" and entries:
+                change.notes.append(
+                    f"the build of {thing.path} writes its variables into the image, as before: what only the build "
+                    "needs belongs in source.secrets"
+                )
             for label, reference in change.injected.items():
                 self._akv(change, thing, label, _k8s_akv.spec(reference, "", ""))
         except Unfit as problem:
@@ -352,7 +379,12 @@ class _Rewriting:
             self._check_merged(site)
             owner = site.owner
             assert isinstance(owner, Map)  # noqa: S101 - the owner of an env value is its entry
-            if self.vaults.target == AKV and _k8s_akv.injects(self.manifests.values(), site.object.namespace):
+            build = site.object.kind == "BuildConfig"
+            if (
+                self.vaults.target == AKV
+                and not build
+                and _k8s_akv.injects(self.manifests.values(), site.object.namespace)
+            ):
                 label = next((known for known, item in injected.items() if item == reference), "")
                 if not label:
                     label = _k8s_akv.named(site.object, name, entry(reference).key, self.objects, self.akv_names)
@@ -462,10 +494,49 @@ class _Rewriting:
         style = style_of(manifest.data, pod.object.root)
         source = {"volumeAttributes": {"secretProviderClass": name}}
         attributes: Tree = {"driver": "secrets-store.csi.k8s.io", "readOnly": True, **source}
-        label = name[:63].rstrip("-.").replace(".", "-")
+        label = "keyvault" if "${" in name else name[:63].rstrip("-.").replace(".", "-")
         self._insert(change, manifest, pod.spec, "volumes", [{"name": label, "csi": attributes}], style)
         mount: Tree = {"name": label, "mountPath": f"/mnt/secrets-store/{label}", "readOnly": True}
         self._insert(change, manifest, container, "volumeMounts", [mount], style)
+
+    # --- OpenShift ---------------------------------------------------------------------------------------------------
+
+    def _webhooks(self, jobs: Sequence[_Job]) -> _Change:
+        """Each secret of a build's triggers becomes a Secret of its own, with the one key that OpenShift reads."""
+        thing = jobs[0].site.object
+        manifest = self.manifests[thing.path]
+        style = style_of(manifest.data, thing.root)
+        change = _Change()
+        if self.vaults.target == CSI:
+            raise Unfit("the driver makes a Secret only while a pod mounts it, and a trigger does not", _ESO)
+        names: dict[Reference, str] = {}
+        for job in jobs:
+            reference = job.assignment.reference
+            if reference not in names:
+                names[reference] = self._free(thing, f"-webhook{f'-{len(names) + 1}' if names else ''}")
+                self._filled(change, thing, names[reference], [Entry("WebHookSecretKey", reference)])
+            change.edits.append(webhook(manifest, job.site, names[reference], style))
+        return change
+
+    def _parameters(self, jobs: Sequence[_Job]) -> None:
+        """Values of parameters are given when the template is processed."""
+        change = _Change()
+        change.reads = False
+        names: list[str] = []
+        for job in jobs:
+            reference = job.assignment.reference
+            try:
+                edits = required(self.manifests[job.site.slot.path], job.site)
+                given = variable_of(job.site, reference, self.request.files, self.variables)
+            except Unfit as problem:
+                self._refuse(job.assignment, problem)
+                continue
+            change.edits += edits
+            names.append(given.name)
+            self.variables[given.folder, given.name] = reference
+        if names:
+            change.notes.append(note(jobs[0].site.slot.path, names))
+            self.changes.append(change)
 
     # --- ConfigMaps --------------------------------------------------------------------------------------------------
 
@@ -513,12 +584,12 @@ class _Rewriting:
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
         companions: list[tuple[Companion, list[str]]] = []
         for path, made in documents.items():
-            found = added(self.manifests[path], made, self.request.files)
-            if isinstance(found, Edit):
-                edits[found] = None
-            else:
-                companions.append((found, [path]))
-        if self.changes:
+            for found in added(self.manifests[path], made, self.request.files):
+                if isinstance(found, Edit):
+                    edits[found] = None
+                else:
+                    companions.append((found, [path]))
+        if any(change.reads for change in self.changes):
             stores, said = self.vaults.companions(
                 self.kustomizations.grouped, partial(shared_folder, self.kustomizations)
             )
@@ -529,7 +600,8 @@ class _Rewriting:
         notes.update(dict.fromkeys(told))
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
         files = tuple(companion for companion, _ in companions)
-        return Rewrite(tuple(ordered), files, tuple(self.refusals), notes=tuple(notes))
+        given = tuple(Variable(folder, name, reference) for (folder, name), reference in self.variables.items())
+        return Rewrite(tuple(ordered), files, tuple(self.refusals), variables=given, notes=tuple(notes))
 
     def _depth(self, where: tuple[str, int, str], item: _Insert) -> int:
         return column(self.manifests[where[0]].data, item.owner.pairs[0][0].start)
@@ -544,13 +616,3 @@ def _check_list(manifest: Manifest, owner: Map, key: str) -> None:
         raise Unfit(f"the list {key} comes from a merge", "write the list out in its place")
     if not insertion(manifest.path, manifest.data, owner, key, [{"name": ""}], Style()):
         raise Unfit(f"no text can be added to the list {key} here", "write the list in block style")
-
-
-_ALTERNATIVES = {
-    "env": "let the resource read its environment from a Secret, if it can",
-    "arg": "let the program read the value from a variable or a file, and set that from a Secret",
-}
-
-
-def _alternative(site: Site) -> str:
-    return _ALTERNATIVES.get(site.slot.place, "take the value out, or let the program read it from a Secret")

@@ -17,7 +17,9 @@ __all__ = [
     "column",
     "dash_of",
     "flow",
+    "flow_pairs",
     "insertion",
+    "led",
     "line_end",
     "removals",
     "stops",
@@ -143,6 +145,29 @@ def flow(tree: Tree, quoted: bool) -> str:
     return "[" + ", ".join(flow(item, quoted) for item in tree) + "]"
 
 
+def flow_pairs(tree: Mapping[str, Tree], data: bytes, key: Scalar) -> str:
+    """Pairs for a map in braces where this key stands: as JSON if it is quoted, on lines of their own if it is."""
+    begin = data.rfind(b"\n", 0, key.start) + 1
+    lead = data[begin : key.start]
+    if key.style != "double" or not begin or lead.strip(b" \t") or not lead:
+        return flow(tree, key.style == "double")[1:-1]
+    return _pretty(tree, data, lead.decode())[1:-1].strip()
+
+
+def _pretty(tree: Tree, data: bytes, lead: str) -> str:
+    """JSON on lines, its first-level parts behind `lead`."""
+    unit = _unit(data)
+    outer = lead.removesuffix(unit)
+    text = json.dumps(tree, ensure_ascii=False, indent=unit)
+    return text.replace("\n", newline(data).decode() + outer)
+
+
+def _unit(data: bytes) -> str:
+    """One step of a JSON file's indentation: that of its first indented line."""
+    found = re.search(rb"\n([ \t]+)[^ \t\r\n]", data)
+    return found[1].decode() if found else "  "
+
+
 def _last_leaf(node: Node) -> Node:
     while isinstance(node, Map | Seq) and not node.flow:
         node = node.pairs[-1][1] if isinstance(node, Map) else node.items[-1]
@@ -203,7 +228,12 @@ def _new_list(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree
     place = next((number for number, name in enumerate(names) if number and name not in _FIRST), 0)
     last = owner.pairs[-1]
     if owner.flow:
-        return Edit(path, Span(last[1].end, last[1].end), f", {flow({key: items}, quoted)[1:-1]}".encode())
+        first = owner.pairs[-1][0]
+        lead = data[: first.start].rpartition(b"\n")[2]
+        text = flow_pairs({key: items}, data, first) if isinstance(first, Scalar) else ""
+        break_ = f",{style.newline}{lead.decode()}" if "\n" in text else ", "
+        text = text or flow({key: items}, quoted)[1:-1]
+        return Edit(path, Span(last[1].end, last[1].end), f"{break_}{text}".encode())
     pad = column(data, owner.pairs[0][0].start)
     leaf = _last_leaf(last[1])
     if not place and not (isinstance(leaf, Scalar) and leaf.style in ("literal", "folded")):
@@ -212,6 +242,19 @@ def _new_list(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree
     at = owner.pairs[place][0].start
     text = block({key: items}, pad, style).lstrip(" ") + style.newline + " " * pad
     return Edit(path, Span(at, at), text.encode())
+
+
+def led(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style) -> list[Edit]:
+    """As `insertion`, before the comments that lead the first item of a list in block style."""
+    head, node = next(((name, value) for name, value in owner.pairs if getattr(name, "text", "") == key), (None, None))
+    if isinstance(node, Seq) and isinstance(head, Scalar) and node.items and not node.flow:
+        dash, at = dash_of(data, node, 0), line_end(data, head)
+        between = data[at:dash].splitlines()
+        if at < dash and all(not line.strip() or line.lstrip().startswith(b"#") for line in between):
+            pad = " " * column(data, dash)
+            text = "".join(f"{style.newline}{pad}{line}" for line in _lines(items, style))
+            return [Edit(path, Span(at, at), text.encode())]
+    return insertion(path, data, owner, key, items, style)
 
 
 def insertion(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree], style: Style) -> list[Edit]:
@@ -225,6 +268,11 @@ def insertion(path: str, data: bytes, owner: Map, key: str, items: Sequence[Tree
     seq = node.target if isinstance(node, Alias) else node
     if isinstance(seq, Seq) and seq.flow:
         at = data.index(b"[", seq.start) + 1
+        first = seq.items[0].start if seq.items else at
+        lead = data[at:first].rpartition(b"\n")
+        if quoted and lead[1] and not lead[2].strip(b" \t"):
+            text = _pretty(list(items), data, lead[2].decode())[1:-1].strip()
+            return [Edit(path, Span(first, first), f"{text},{style.newline}{lead[2].decode()}".encode())]
         text = flow(items, quoted)[1:-1] + (", " if seq.items else "")
         return [Edit(path, Span(at, at), text.encode())]
     if isinstance(seq, Seq) and seq.items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from rewriters._k8s_objects import claims
+from rewriters._k8s_claims import claims
 
 __all__ = ["Thing", "Tree", "at", "composed", "list_in", "map_in", "text_in", "things"]
 
@@ -31,13 +32,14 @@ class Thing:
 
 
 def things(path: str, data: bytes) -> Iterator[Thing]:
-    """The objects of a file; none of one that is no manifest, or no YAML."""
+    """The objects of a file, templates as they stand; none of one that is no manifest, or no YAML or JSON."""
     if not claims(path, data[:4096]):
         return
     try:
-        roots = composed(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return
+    roots = _json(text) if path.lower().endswith(".json") else composed(text)
     seen: Counter[str] = Counter()
     for root in roots:
         items = list_in(at(root, "items")) if text_in(at(root, "kind")).endswith("List") else [root]
@@ -49,6 +51,19 @@ def things(path: str, data: bytes) -> Iterator[Thing]:
                 seen[label] += 1
                 label += f"#{seen[label]}" if seen[label] > 1 else ""
                 yield Thing(path, kind, name, text_in(at(metadata, "namespace")), f"{path}#{label}", item)
+
+
+def _json(text: str) -> list[Tree]:
+    def pairs(items: list[tuple[str, Tree]]) -> dict[str, Tree]:
+        if len(dict(items)) < len(items):
+            raise _Repeated
+        return dict(items)
+
+    try:
+        root = json.loads(text, strict=False, parse_int=str, parse_float=str, object_pairs_hook=pairs)
+    except (ValueError, _Repeated, RecursionError):
+        return []
+    return [root]
 
 
 class _Repeated(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
-from rewriters._k8s_objects import CONTAINERS, Object, follow, text_at
+from rewriters._k8s_objects import CONTAINERS, STRATEGIES, Object, follow, text_at
 from rewriters._k8s_vault import same_namespace
 from rewriters._yaml import Map, Node, Scalar, Seq
 
@@ -20,11 +20,13 @@ How = Literal["env", "envFrom", "volume", "projected", "pull"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pod:
-    """A map with a list of containers, whatever kind of object it is in."""
+    """A map with a list of containers, whatever kind of object it is in; or the strategy of a `build`, which is its own
+    container."""
 
     object: Object
     spec: Map = field(repr=False)
     containers: tuple[Map, ...] = field(repr=False)
+    build: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,16 @@ def pods(thing: Object) -> list[Pod]:
         if containers:
             found.append(Pod(thing, node, containers))
         todo += reversed([value for _, value in node.pairs])
-    return found
+    return found + _builds(thing)
+
+
+def _builds(thing: Object) -> list[Pod]:
+    if thing.kind != "BuildConfig":
+        return []
+    spec = thing.root.get("spec")
+    strategy = spec.get("strategy") if isinstance(spec, Map) else None
+    nodes = [strategy.get(name) for name in STRATEGIES] if isinstance(strategy, Map) else []
+    return [Pod(thing, node, (node,), build=True) for node in nodes if isinstance(node, Map)]
 
 
 def uses(objects: Iterable[Object], kind: Literal["Secret", "ConfigMap"], name: str, namespace: str) -> list[Use]:
