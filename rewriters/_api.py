@@ -181,6 +181,8 @@ class Settings:
     kubernetes_target: Literal["auto", "external-secrets", "secrets-store-csi", "akv2k8s"] = "auto"
     secret_store: str = ""
     """Name of an existing External Secrets store, `Kind/name` or `name`."""
+    marathon_secrets: bool = False
+    """Whether a plugin of Marathon delivers secrets, from a store into which people copy those of the vault."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,13 @@ class Editor:
     def add(self, owner: Map, key: str, value: Any) -> None:
         """One more pair at a map's end."""
         inner = self._indent_in(owner)
-        text = f"{json.dumps(key, ensure_ascii=False)}: {self._render(value, inner)}"
+        text = f"{json.dumps(key, ensure_ascii=False)}: {self._render(value, inner, lines=self._in_lines(owner))}"
         self._new.setdefault(id(owner), (owner, []))[1].append(text)
 
     def append(self, owner: Seq, value: Any) -> None:
         """One more item at a list's end."""
-        self._new.setdefault(id(owner), (owner, []))[1].append(self._render(value, self._indent_in(owner)))
+        text = self._render(value, self._indent_in(owner), lines=self._in_lines(owner))
+        self._new.setdefault(id(owner), (owner, []))[1].append(text)
 
     def remove(self, owner: Map | Seq, index: int) -> None:
         """The pair or the item of this index goes, with its comma."""
@@ -95,8 +96,8 @@ class Editor:
         outer = self._newline + self._indent(owner.start)
         return Edit(self.path, Span(at, owner.end - 1), f"{break_}{text}{outer}".encode())
 
-    def _render(self, value: Any, indent: str) -> str:
-        if isinstance(value, str | int | float | bool) or value is None or not self._unit:
+    def _render(self, value: Any, indent: str, *, lines: bool = True) -> str:
+        if isinstance(value, str | int | float | bool) or value is None or not self._unit or not lines:
             return json.dumps(value, ensure_ascii=False)
         text = json.dumps(value, ensure_ascii=False, indent=self._unit)
         return text.replace("\n", self._newline + indent)

@@ -54,6 +54,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="what reads the vault in the cluster (default: what the manifests use, else external-secrets)",
     )
     group.add_argument("--secret-store", default="", metavar="NAME", help="an existing External Secrets store")
+    group.add_argument(
+        "--marathon-secrets", action="store_true", help="Marathon has a secrets plugin, and its store gets the secrets"
+    )
 
 
 def settings(args: argparse.Namespace) -> Settings:
@@ -66,6 +69,7 @@ def settings(args: argparse.Namespace) -> Settings:
         tenant_id=args.tenant_id,
         kubernetes_target=args.kubernetes_target,
         secret_store=args.secret_store,
+        marathon_secrets=args.marathon_secrets,
     )
 
 
