@@ -419,6 +419,20 @@ def _xml_cdata(parameter: str) -> Codec:
     return _Units(_tokens(re.compile(rb"\r\n?"), lambda match: b"\n"), encode)
 
 
+def _after(parameter: str) -> Codec:
+    """`after:TEXT`: what stands behind TEXT, which is not part of the value (a user's name before a password)."""
+    mark = parameter.encode("utf-8", "surrogateescape")
+
+    def units(raw: bytes) -> Units:
+        if not raw.startswith(mark):
+            raise Undecodable("another text stands before the value")
+        yield len(mark), b"", False
+        if len(raw) > len(mark):
+            yield len(raw) - len(mark), raw[len(mark) :], True
+
+    return _Units(units, lambda value: mark + value)
+
+
 def _same(value: bytes) -> bytes:
     return value
 
@@ -446,11 +460,12 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "xml-attribute": lambda parameter: _xml(parameter, _XML_ATTRIBUTE, b" "),
     "xml-text": lambda parameter: _xml(parameter, _XML_TEXT, b"\n"),
     "xml-cdata": _xml_cdata,
+    "after": _after,
 }
 
 _XML = ("xml-attribute", "xml-text", "xml-cdata")
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", *_YAML, *_XML))
+SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", "after", *_YAML, *_XML))
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 
