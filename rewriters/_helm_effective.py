@@ -7,6 +7,7 @@ Helm is not run: which templates read a value, and what they make of it, is not 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
@@ -14,10 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from rewriters._api import Address, Delivery, Files, Lookup, Unreadable
+from rewriters._helm_existing import Values
 from rewriters._helm_files import is_template_text
 from rewriters._helm_mask import Masked, masked
 from rewriters._helm_project import Project
 from rewriters._helm_vals import expanded
+from rewriters._k8s_uses import nearest
 from rewriters._yaml import documents, join
 from rewriters.plaintext import Plaintext
 
@@ -31,6 +34,8 @@ Steps = tuple[str | int, ...]
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
     """The values of each file. Raises `Unreadable`, and what `lookup` raises."""
     project = Project(files)
+    values = Values(project)
+    secrets = _Secrets(files, lookup)
     found: dict[Address, Plaintext] = {}
     for path, what in sorted(project.roles.items()):
         if what not in ("values", "helmfile"):
@@ -40,13 +45,74 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
             leaves = list(_leaves(path, files[path], what))
         except Unreadable:
             continue  # it hands over nothing; whoever asks for its slots is told why
+        taken = _taken_over(values, path, secrets) if what == "values" and not is_template_text(path) else {}
         for steps, value in leaves:
+            name = ".".join(map(str, steps))
+            if name in taken:
+                given = taken[name]
+                if given is not None:
+                    found[Address(path, f"{path}#values", "object", join(*steps))] = given
+                continue
             looked_up = _is_given(steps) if what == "helmfile" else "state" not in ways
             text = expanded(value, lookup) if looked_up else value
             found[Address(path, f"{path}#values", "object", join(*steps) if steps else "#")] = Plaintext(text)
             if len(found) > MAX_DELIVERIES:
                 raise Unreadable(f"more than {MAX_DELIVERIES} values")
     return tuple(Delivery(address, value) for address, value in found.items())
+
+
+def _taken_over(values: Values, path: str, secrets: _Secrets) -> dict[str, Plaintext | None]:
+    """The values of a file that a chart takes from an existing Secret, with what that holds; nothing for its name."""
+    found: dict[str, Plaintext | None] = {}
+    for folder in values.folders(path):
+        lookup = values.lookup(folder, path)
+        for binding in values.bindings(folder, path):
+            found[binding.existing] = None
+            name = lookup(binding.existing)
+            for place, keys in binding.keys.items() if name else ():
+                given = secrets.value(path, name or "", keys)
+                if given is not None or place not in binding.optional:
+                    unknown = Plaintext(f"(Secret {name} {' '.join(keys)})".encode())
+                    found[place] = given if given is not None else unknown
+    return found
+
+
+class _Secrets:
+    """The Secrets that manifests among the files make, by name."""
+
+    def __init__(self, files: Files, lookup: Lookup) -> None:
+        self._files, self._lookup = files, lookup
+        self._known: dict[str, list[_Held]] | None = None
+
+    def value(self, path: str, name: str, keys: tuple[str, ...]) -> Plaintext | None:
+        """What a Secret holds under keys that have to be the same; `None` when that is not known."""
+        if self._known is None:
+            self._known = self._read()
+        held = nearest(path, self._known.get(name, ()))
+        each = [held.content[key] for key in keys if key in held.content] if held is not None else []
+        return each[0] if len(each) == len(keys) and all(value == each[0] for value in each) else None
+
+    def _read(self) -> dict[str, list[_Held]]:
+        from rewriters import kubernetes
+
+        found: dict[tuple[str, str], _Held] = {}
+        for delivery in kubernetes.effective(self._files, self._lookup):
+            address = delivery.address
+            if address.channel == "object" and "#Secret/" in address.subject:
+                name = address.subject.rpartition("/")[2]
+                held = found.setdefault((address.path, address.subject), _Held(address.path, name, {}))
+                held.content[address.name] = delivery.value
+        result: dict[str, list[_Held]] = {}
+        for held in found.values():
+            result.setdefault(held.name, []).append(held)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    path: str
+    name: str
+    content: dict[str, Plaintext] = field(repr=False)
 
 
 def _is_given(steps: Steps) -> bool:

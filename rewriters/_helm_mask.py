@@ -76,7 +76,10 @@ def _alone(result: bytearray, data: bytes, spans: list[Span], first: int, last: 
     for index in range(first, last + 1):
         start, end = spans[index].start, spans[index].end
         text = _SPACE.sub(b" ", data[start:end])
-        if not blank:
+        # `key: {{ toYaml .x | nindent 4 }}` gives lines below the key.
+        below = index == last and not between[-1].strip() and b"nindent" in data[start:end]
+        before = between[index - first].rstrip(b" \t")
+        if not (blank or (below and before.endswith(b":"))):
             head, line, rest = text.partition(b"\n")
             # A line that goes on below it is one text in YAML, too.
             text = (b"x" * len(head.rstrip(b"\r")) + head[len(head.rstrip(b"\r")) :]) + line + rest

@@ -61,8 +61,12 @@ class Source:
     roots: tuple[Node, ...] = field(repr=False)
     sites: tuple[Site, ...] = field(repr=False)
     repeated: bool
-    shared: frozenset[int] = field(repr=False)
+    shared: tuple[Scalar | Map | Seq, ...] = field(repr=False)
     encrypted: bool = False
+
+    def is_shared(self, scalar: Scalar) -> bool:
+        """Whether an alias stands for this text, or for a map or list that it is in."""
+        return any(node.start <= scalar.span.start and scalar.span.end <= node.end for node in self.shared)
 
 
 def is_typed(scalar: Scalar) -> bool:
@@ -88,7 +92,7 @@ def read(path: str, data: bytes) -> Source:
             reader.values(root, before, SOPS if reader.encrypted else "")
     reader.sites.sort(key=lambda site: (site.slot.span, site.slot.literal))
     return Source(
-        path, data, mask, roots, tuple(reader.sites), reader.repeated, frozenset(reader.shared), reader.encrypted
+        path, data, mask, roots, tuple(reader.sites), reader.repeated, tuple(reader.shared.values()), reader.encrypted
     )
 
 
@@ -105,7 +109,7 @@ class _Reader:
         self.sites: list[Site] = []
         self.repeated = False
         self.encrypted = False
-        self.shared: set[int] = set()
+        self.shared: dict[int, Scalar | Map | Seq] = {}
         self.seen: Counter[str] = Counter()
 
     def values(self, root: Node, before: Steps, reason: str) -> None:
@@ -114,7 +118,7 @@ class _Reader:
         while todo:
             node, steps, owner, flow, key = todo.pop()
             if isinstance(node, Alias):
-                self.shared.add(id(node.target))
+                self.shared[id(node.target)] = node.target
             elif isinstance(node, Scalar):
                 if owner is not None:
                     self._site(node, steps, owner, flow, key, reason)

@@ -10,7 +10,8 @@ from collections import Counter
 
 from rewriters import _encode
 from rewriters._api import Assignment, Edit, Refusal, Request, Rewrite, Span, Unreadable
-from rewriters._helm_files import role
+from rewriters._helm_existing import Existing, Values
+from rewriters._helm_files import is_template_text, role
 from rewriters._helm_project import Project
 from rewriters._helm_read import ACTION, KEYED, OTHER, SOPS, STATE, Site, Source, is_typed, read
 from rewriters._helm_vals import MOST, has_references, text
@@ -38,8 +39,8 @@ _PLAIN = (
     "nothing in it is looked up by vals yet"
 )
 _DEFAULT = (
-    "Helm itself reads the values.yaml of a chart, without vals: a reference would reach the templates as it is, and "
-    "{why}"
+    "Helm itself reads the values.yaml of a chart, without vals: a reference would reach the templates as it is, "
+    "unless a helmfile names the file as values of a release"
 )
 _INSTEAD = (
     "let the chart take the name of an existing Secret (existingSecret) that External Secrets fills, or deploy with "
@@ -51,6 +52,7 @@ class _Rewriting:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.project = Project(request.files)
+        self.existing = Existing(request, Values(self.project))
         self.sources: dict[str, Source] = {}
         self.edits: list[Edit] = []
         self.refusals: list[Refusal] = []
@@ -61,16 +63,43 @@ class _Rewriting:
         for item in self.request.assignments:
             try:
                 source, site = self._site(item)
+                if self._is_taken_over(item, source, site):
+                    continue
                 self._check_vals(source, site)
                 if parts[item.slot.path, item.slot.pointer] > MOST:
                     raise Unfit(f"vals looks up no more than {MOST} references in one text", "move the text as a whole")
                 self.edits.append(_as_reference(source, site, item))
                 self._say(item)
             except Unfit as problem:
-                self.refusals.append(
-                    Refusal(item.slot.path, item.slot.pointer, problem.reason, problem.alternative, problem.needs)
-                )
-        return Rewrite(tuple(sorted(self.edits, key=_place)), (), tuple(self.refusals), notes=tuple(self.notes))
+                self._refuse(item, problem)
+        for jobs in self.existing.jobs.values():
+            try:
+                self.existing.make(jobs)
+            except Unfit as problem:
+                for job in jobs:
+                    self._refuse(job.assignment, problem)
+        companions = self.existing.companions()
+        edits = sorted([*self.edits, *self.existing.edits], key=_place)
+        notes = dict.fromkeys((*self.notes, *self.existing.notes))
+        return Rewrite(tuple(edits), tuple(companions), tuple(self.refusals), notes=tuple(notes))
+
+    def _refuse(self, item: Assignment, problem: Unfit) -> None:
+        self.refusals.append(
+            Refusal(item.slot.path, item.slot.pointer, problem.reason, problem.alternative, problem.needs)
+        )
+
+    def _is_taken_over(self, item: Assignment, source: Source, site: Site) -> bool:
+        """Whether the value goes into an existing Secret: where its chart proves that, unless the repository has vals
+        look up the file and nothing that makes Secrets."""
+        if role(source.path, source.data[:4096]) != "values" or is_template_text(source.path):
+            return False
+        job = self.existing.find(item, source, site)
+        if job is None or has_references(source.mask.data):
+            return False
+        if self.project.looked_up(source.path) and not self.existing.has_operator:
+            return False
+        self.existing.add(job)
+        return True
 
     def _source(self, path: str) -> Source:
         if path not in self.sources:
@@ -111,8 +140,11 @@ class _Rewriting:
             raise Unfit(STATE, _ALTERNATIVES[STATE])
         if "release" in ways or has_references(source.mask.data):
             return
-        why = "no helmfile of the files names it as values of a release"
-        raise Unfit(_DEFAULT.format(why=why) if self.project.is_default(path) else _PLAIN, _INSTEAD)
+        reason = _DEFAULT if self.project.is_default(path) else _PLAIN
+        charts = self.existing.values.folders(path)
+        if any(self.existing.values.chart(folder) is not None for folder in charts):
+            reason += "; and the templates of its chart do not prove that an existing Secret takes the place of it"
+        raise Unfit(reason, _INSTEAD)
 
     def _say(self, item: Assignment) -> None:
         reference = item.reference

@@ -267,3 +267,142 @@ def test_who_names_a_file(named: str, path: str, taken: bool) -> None:
     helmfile = f"releases:\n- name: one\n  chart: shop/one\n  values:\n  - {named}\n".encode()
     report = move({path: b"a: Xw5Tq8Lz\n", "helmfile.yaml": helmfile}, (path, "a"))
     assert (not refusals(report)) is taken
+
+
+# --- existing Secrets -------------------------------------------------------------------------------------------------
+
+GUARDS = st.sampled_from(
+    [
+        "if not .Values.auth.existingSecret",
+        "if (not .Values.auth.existingSecret)",
+        "- if and (not .Values.auth.existingSecret) .Values.enabled -",
+        "- if empty $.Values.auth.existingSecret",
+        'if eq .Values.auth.existingSecret ""',
+        'if include "makes" .',
+        "if .Values.auth.existingSecret }}{{ else",
+        "if not (or .Values.auth.existingSecret .Values.other)",
+    ]
+)
+NAMES = st.sampled_from(
+    [
+        '{{ .Values.auth.existingSecret | default "own" }}',
+        '"{{ default "own" .Values.auth.existingSecret }}"',
+        '{{ coalesce .Values.auth.existingSecret .Values.other "own" | quote }}',
+        "{{ if .Values.auth.existingSecret }}{{ .Values.auth.existingSecret }}{{ else }}own{{ end }}",
+        '{{ include "name" . }}',
+        '{{ tpl (include "name" .) $ }}',
+    ]
+)
+ENTRIES = st.sampled_from(
+    [
+        ("data", "{{ .Values.auth.password | b64enc }}"),
+        ("data", '{{ required "x" .Values.auth.password | b64enc | quote }}'),
+        ("data", '"{{ b64enc .Values.auth.password }}"'),
+        ("data", '{{ include "password" . | b64enc }}'),
+        ("stringData", "{{ .Values.auth.password | quote }}"),
+        ("stringData", '{{ default "none" .Values.auth.password }}'),
+    ]
+)
+HELPERS = b"""{{- define "makes" -}}{{- if not .Values.auth.existingSecret -}}true{{- end -}}{{- end -}}
+{{- define "name" -}}
+{{- if .Values.auth.existingSecret -}}
+  {{- .Values.auth.existingSecret -}}
+{{- else -}}
+  own
+{{- end -}}
+{{- end -}}
+{{/* of the values */}}
+{{ define "password" }}{{ .Values.auth.password }}{{ end }}
+"""
+SECRET = """{{%s}}
+apiVersion: v1
+kind: Secret
+metadata:
+  name: own
+%s:
+  pw: %s
+{{end}}
+"""
+POD = """apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  containers:
+  - env:
+    - name: PASSWORD
+      valueFrom:
+        secretKeyRef:
+          name: %s
+          key: %s
+    %s
+"""
+
+
+def chart(
+    guard: str, name: str, entry: tuple[str, str], values: bytes, key: str = "pw", more: str = ""
+) -> dict[str, bytes]:
+    return {
+        "one/Chart.yaml": b"name: one\n",
+        "one/values.yaml": values,
+        "one/templates/_helpers.tpl": HELPERS,
+        "one/templates/secret.yaml": (SECRET % (guard, *entry)).encode(),
+        "one/templates/pod.yaml": (POD % (name, key, more)).encode(),
+    }
+
+
+@given(GUARDS, NAMES, ENTRIES, TEXTS, st.sampled_from(STYLES), st.booleans())
+def test_charts_that_prove_an_existing_secret(
+    guard: str, name: str, entry: tuple[str, str], value: str, style: str | None, there: bool
+) -> None:
+    value = f"S3cr{value}".replace("{{", "")
+    text = dumped(value, style, False).replace("before: 1", "enabled: true")
+    data = (text.replace("  user: app", "  user: app\n  existingSecret: ''") if there else text).encode()
+    report = move(chart(guard, name, entry, data), ("one/values.yaml", "auth.password"))
+    assert not refusals(report)
+    after = yaml.safe_load(report.after["one/values.yaml"])
+    assert (after["auth"].pop("password"), after["auth"].pop("existingSecret")) == ("", "one-keyvault")
+    made = list(yaml.safe_load_all(report.after["one/one-keyvault.yaml"]))
+    assert [each["kind"] for each in made] == ["SecretStore", "ExternalSecret"]
+    assert made[1]["spec"]["data"] == [{"secretKey": "pw", "remoteRef": {"key": "secret-0"}}]
+    before = yaml.safe_load(text)
+    del before["auth"]["password"]
+    assert after == before
+
+
+GOOD = (
+    "if not .Values.auth.existingSecret",
+    '{{ include "name" . }}',
+    ("data", "{{ .Values.auth.password | b64enc }}"),
+)
+DATA = b"auth:\n  password: Xw5Tq8Lz\n  existingSecret: ''\nalways: true\n"
+
+
+@pytest.mark.parametrize(
+    ("guard", "name", "entry", "key", "more"),
+    [
+        (*GOOD, "pw", "- {name: COPY, value: '{{ .Values.auth.password }}'}"),
+        (*GOOD, "pw", "- {name: HASH, value: '{{ .Values.auth | toJson | sha256sum }}'}"),
+        (*GOOD, "pw", "- {name: ALL, value: '{{ toJson .Values }}'}"),
+        (*GOOD, "{{ .Values.key }}", ""),
+        ("if .Values.enabled", *GOOD[1:], "pw", ""),
+        ("if or (not .Values.auth.existingSecret) .Values.always", *GOOD[1:], "pw", ""),
+        (GOOD[0], "own", GOOD[2], "pw", ""),
+        (GOOD[0], "{{ .Values.other }}", GOOD[2], "pw", ""),
+        (*GOOD[:2], ("data", "{{ .Values.auth.password }}"), "pw", ""),
+        (*GOOD[:2], ("data", '{{ .Values.auth.password | trimSuffix "z" | b64enc }}'), "pw", ""),
+        (*GOOD[:2], ("stringData", "{{ .Values.auth.password | b64enc }}"), "pw", ""),
+    ],
+)
+def test_charts_that_prove_nothing(guard: str, name: str, entry: tuple[str, str], key: str, more: str) -> None:
+    assert refusals(move(chart(guard, name, entry, DATA, key, more), ("one/values.yaml", "auth.password")))
+
+
+def test_a_chart_of_hostile_templates_takes_no_time() -> None:
+    deep = "".join(f'{{{{ define "d{n}" }}}}' + f'{{{{ include "d{n + 1}" . }}}}' * 30 + "{{ end }}" for n in range(30))
+    guard = 'if include "d0" .'
+    files = chart(guard, '{{ include "d0" . }}', GOOD[2], DATA)
+    files["one/templates/_helpers.tpl"] += deep.encode()
+    files["one/templates/many.yaml"] = b"a: {{ .Values.auth.password }}\n" * 30_000
+    files["one/templates/ifs.yaml"] = b"{{ if (((( .Values.auth.existingSecret )))) }}" * 90 + b"{{ end }}" * 90
+    assert refusals(move(files, ("one/values.yaml", "auth.password")))
