@@ -1,4 +1,4 @@
-"""Which files are manifests for an API server, and which of them are OpenShift's templates.
+"""Which files are manifests for an API server or kustomizations of them, and which of them are OpenShift's templates.
 
 Sources: Kubernetes API conventions (`apiVersion` and `kind`); OpenShift, `template.openshift.io/v1`, which older files
 call `v1`.
@@ -25,6 +25,7 @@ ACTION = re.compile(rb"\{\{[^}\n]*(?:\.Values\b|\.Release\b|\.Chart\b|\.Capabili
 _ALONE = re.compile(rb"^(?:\xef\xbb\xbf)?\{\{", re.MULTILINE)
 """Actions of a template engine: Helm's anywhere, any at the start of a line. Other braces may be content."""
 _NOT_OURS = ("kustomization.yaml", "kustomization.yml", "chart.yaml")
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = b"template.openshift.io/"
 
 
@@ -35,7 +36,10 @@ def claims(path: str, head: bytes) -> bool:
 
 def platform_of(path: str, head: bytes) -> Platform:
     """The platform that claims this file: OpenShift's is that of its templates, in whatever else the file holds."""
-    name = path.rsplit("/", 1)[-1].lower()
+    name = path.rsplit("/", 1)[-1]
+    if name in _KUSTOMIZATIONS:
+        return "" if ACTION.search(head) or _ALONE.search(head) else "kubernetes"
+    name = name.lower()
     if name.endswith(".json"):
         return _of_json(head) if b'"apiVersion"' in head else ""
     if not name.endswith((".yaml", ".yml")) or name in _NOT_OURS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 
 from rewriters._api import Companion, Edit, Span
 from rewriters._k8s_objects import Manifest, Object
@@ -10,10 +10,10 @@ from rewriters._k8s_text import Style, Tree, block, led, style_of
 from rewriters._k8s_uses import pods
 from rewriters._yaml import Map, newline
 
-__all__ = ["added", "is_patch"]
+__all__ = ["added", "apart", "is_patch"]
 
 
-def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Container[str]) -> list[Edit | Companion]:
+def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str]) -> list[Edit | Companion]:
     """These documents, each with the object that needs it, added to the manifest. `taken` are paths in use."""
     found: list[Edit | Companion] = []
     homes: dict[int, tuple[Map, str, list[Tree]]] = {}
@@ -28,25 +28,31 @@ def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Contai
     return [*found, _apart(manifest, apart, taken)] if apart else found
 
 
-def _apart(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: Container[str]) -> Edit | Companion:
+def _apart(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str]) -> Edit | Companion:
     path, data = manifest.path, manifest.data
     style = style_of(data, made[0][0].root)
     texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
-    if path.lower().endswith(".json"):
-        style = Style(newline=style.newline)
-        texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
-    if path.lower().endswith(".json") or _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
+    json = path.lower().endswith(".json")
+    if json or _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
         stem = path.rsplit(".", 1)[0] + "-keyvault"
-        while f"{stem}.yaml" in taken:
-            stem += "-2"
-        content = f"---{style.newline}".join(text + style.newline for text in texts)
-        return Companion(f"{stem}.yaml", content.encode(), f"apply {stem}.yaml together with {path}")
+        return apart(stem, [tree for _, tree in made], taken, Style(newline=style.newline) if json else style)
     line = newline(data).decode()
     lead = "" if data.endswith(b"\n") else line
     if data.rstrip().split(b"\n")[-1].strip() != b"---":
         lead += "---" + line
     text = lead + f"{line}---{line}".join(texts) + (line if data.endswith(b"\n") else "")
     return Edit(path, Span(len(data), len(data)), text.encode())
+
+
+def apart(stem: str, trees: Sequence[Tree], taken: set[str], style: Style | None = None) -> Companion:
+    """These documents in a file of their own, whose path is added to those `taken`."""
+    style = style or Style()
+    while f"{stem}.yaml" in taken:
+        stem += "-2"
+    taken.add(f"{stem}.yaml")
+    texts = [block(tree, 0, style) for tree in trees if isinstance(tree, Mapping)]
+    content = f"---{style.newline}".join(text + style.newline for text in texts)
+    return Companion(f"{stem}.yaml", content.encode(), f"apply {stem}.yaml together with what reads its Secrets")
 
 
 def _ends_in_a_block(manifest: Manifest) -> bool:

@@ -19,7 +19,9 @@ from rewriters._api import Address, Delivery, Files, Lookup, Reference
 from rewriters._compose_project import folder_of
 from rewriters._k8s_akv import INJECTED
 from rewriters._k8s_claims import is_template, platform_of
+from rewriters._k8s_generators import NAMES
 from rewriters._k8s_objects import CONTAINERS, STRATEGIES
+from rewriters._k8s_sources import generated, resources
 from rewriters._k8s_tree import Thing, Tree, at, composed, list_in, map_in, text_in, things
 from rewriters._k8s_uses import nearest
 from rewriters._k8s_vault import same_namespace
@@ -45,6 +47,7 @@ def effective(files: Files, lookup: Lookup, platform: str) -> tuple[Delivery, ..
     every: list[Thing] = []
     parameters: list[Delivery] = []
     for path in sorted(files):
+        every += generated(path, files)
         for thing in things(path, files[path]):
             if is_template(text_in(thing.tree.get("apiVersion")), thing.kind):
                 outside = _Outside(fetch.variables(folder_of(path), files), lookup)
@@ -55,7 +58,8 @@ def effective(files: Files, lookup: Lookup, platform: str) -> tuple[Delivery, ..
             else:
                 every.append(thing)
     mine = {path for path in files if platform_of(path, files[path][:4096]) == platform}
-    found = (*parameters, *_Cluster(every, lookup).deliveries())
+    cluster = _Cluster(every, lookup)
+    found = (*parameters, *cluster.deliveries(), *cluster.kustomized(files))
     return tuple(item for item in found if item.address.path in mine)
 
 
@@ -103,6 +107,17 @@ class _Cluster:
                     count += 1
                     if count <= MAX_DELIVERIES:
                         yield delivery
+
+    def kustomized(self, files: Files) -> Iterator[Delivery]:
+        """The Secrets that a kustomization makes: by a generator, or by what it lists."""
+        for path in sorted(files):
+            mine = {path, *resources(path, files)} if path.rpartition("/")[2] in NAMES else set()
+            for (kind, name), sources in self.sources.items() if mine else ():
+                for source in sorted(sources, key=lambda item: item.adds) if kind == "Secret" else ():
+                    if source.thing.path in mine:
+                        label = f"{source.thing.namespace}/{name}" if source.thing.namespace else name
+                        for key, value in source.values.items():
+                            yield Delivery(Address(path, f"{path}#Secrets/{label}", "object", key), Plaintext(value))
 
     # --- what makes Secrets and ConfigMaps ---------------------------------------------------------------------------
 
@@ -224,6 +239,8 @@ class _Cluster:
         for (kind, name), sources in self.sources.items():
             for source in sorted(sources, key=lambda item: item.adds) if kind == "Secret" else ():
                 path, namespace = self._home(source, name), source.thing.namespace
+                if path.rpartition("/")[2] in NAMES:
+                    continue  # said for the kustomization, which lists what makes it later
                 subject = f"{path}#Secret/{namespace}/{name}" if namespace else f"{path}#Secret/{name}"
                 found |= {Address(path, subject, "object", key): value for key, value in source.values.items()}
         yield from (Delivery(address, Plaintext(value)) for address, value in found.items())
@@ -324,7 +341,8 @@ class _Source:
 
 
 def _share(name: str, sources: list[_Source]) -> None:
-    """Objects of akv2k8s fill one Secret together: the first of a folder makes it, unless a manifest does.
+    """Objects of akv2k8s fill one Secret together: the first of a folder makes it, unless a manifest of it
+    does.
 
     The first is the one with the Secret's own name, if there is one.
     """
@@ -337,7 +355,9 @@ def _share(name: str, sources: list[_Source]) -> None:
             if source.thing.name == name or folder not in makers:
                 makers[folder] = index
     for index in makers.values():
-        if not any(same_namespace(other.namespace, sources[index].thing.namespace) for other in others):
+        thing = sources[index].thing
+        near = [other for other in others if folder_of(other.path) == folder_of(thing.path)]
+        if not any(same_namespace(other.namespace, thing.namespace) for other in near):
             sources[index] = replace(sources[index], adds=False)
 
 

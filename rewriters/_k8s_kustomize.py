@@ -90,8 +90,8 @@ class Kustomizations:
     # --- who applies what --------------------------------------------------------------------------------------------
 
     def _above(self, path: str) -> set[str]:
-        """The kustomizations that list a file, and those that list these, and so on."""
-        seen: set[str] = set()
+        """The kustomizations that list a file, and those that list these, and so on; the file itself, if it is one."""
+        seen: set[str] = {path} if path in self._all else set()
         todo = list(self._users.get(path, ()))
         while todo:
             here = todo.pop()
@@ -157,8 +157,8 @@ class Kustomizations:
         return [item for item in items if not (item.resources | item.components) & paths]
 
     def knows(self, path: str) -> bool:
-        """Whether some kustomization applies a file."""
-        return path in self._users
+        """Whether some kustomization applies a file, or is it."""
+        return path in self._users or path in self._all
 
     # --- what happens to it ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rewriters._api import Companion, Edit, Span
 from rewriters._k8s_kustomize import Kustomization, Kustomizations
@@ -27,10 +27,10 @@ def shared_folder(kustomizations: Kustomizations, paths: Sequence[str]) -> str:
 
 
 def listed(
-    kustomizations: Kustomizations, companions: Sequence[tuple[Companion, list[str]]]
+    kustomizations: Kustomizations, companions: Sequence[tuple[Companion, list[str]]], edited: Collection[str]
 ) -> tuple[list[Edit], list[str]]:
     """The edits that list new files in the kustomizations that apply those which need them, and what is left to
-    people."""
+    people. `edited` are files that change otherwise, too."""
     wanted: dict[str, list[str]] = {}
     homes: dict[str, Kustomization] = {}
     notes: list[str] = []
@@ -53,7 +53,7 @@ def listed(
             notes.append(f"apply {companion.path} together with {', '.join(sorted(set(alone or paths)))}")
     edits: list[Edit] = []
     for path, names in wanted.items():
-        edit = _listing(homes[path], names)
+        edit = _listing(homes[path], names, path in edited)
         if edit is not None:
             edits.append(edit)
             notes.append(f"{path} lists {', '.join(names)} now")
@@ -69,7 +69,7 @@ def _relative(kustomization: Kustomization, path: str) -> str | None:
     return path[len(folder) :] if path.startswith(folder) else None
 
 
-def _listing(kustomization: Kustomization, names: Sequence[str]) -> Edit | None:
+def _listing(kustomization: Kustomization, names: Sequence[str], early: bool) -> Edit | None:
     """The edit that lists more files, after the last one; `None` where the text of the list does not allow it."""
     root, data, path = kustomization.root, kustomization.data, kustomization.path
     if root is None or not root.pairs or not written_simply(data, root):
@@ -80,11 +80,13 @@ def _listing(kustomization: Kustomization, names: Sequence[str]) -> Edit | None:
     style = style_of(data, root)
     if not own:
         last = root.pairs[-1][1]
+        if root.flow and early:
+            return None
         if root.flow:
             quoted = any(isinstance(key, Scalar) and key.style == "double" for key, _ in root.pairs)
             return Edit(path, _at(last.end), f", {flow({'resources': list(names)}, quoted)[1:-1]}".encode())
         text = block({"resources": list(names)}, 0, style)
-        if _ends_in_a_block(last):
+        if early or _ends_in_a_block(last):
             first = next((key for key, _ in root.pairs if _text(key) not in ("apiVersion", "kind")), None)
             return Edit(path, _at(first.start), (text + style.newline).encode()) if first else None
         return Edit(path, _at(line_end(data, root)), (style.newline + text).encode())

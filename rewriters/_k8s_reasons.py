@@ -23,6 +23,9 @@ REASONS = {
     "volume": "volume attributes are literal text; the driver reads a Secret by a name of its own",
     "git": "the address of a build's source takes literal text only",
     "buildArgs": "build arguments take literal text only, and stay in the history of the image",
+    "patch": "an inline patch is literal text of the kustomization",
+    "generated": "this generator makes a ConfigMap, and an operator fills Secrets",
+    "apart": "the literal is written so that its value cannot be taken apart from its key",
     "route": "a Route holds its key in the object itself",
 }
 
@@ -33,6 +36,9 @@ _INSTEAD = {
     "git": "take the credential out of the address, and name a Secret of type kubernetes.io/basic-auth in sourceSecret",
     "buildArgs": "let the build read a Secret from source.secrets or from a volume of the strategy",
     "route": "name a Secret of type kubernetes.io/tls in externalCertificate, where the cluster has that",
+    "patch": "put the patch into a file of its own, whose places can take references",
+    "generated": "move the literal to a secretGenerator, let the pods read it from that Secret, then plan again",
+    "apart": "write the literal on one line",
     "parameter": "move the parameter's value",
 }
 _BY_PLACE = {

@@ -16,11 +16,13 @@ from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Requ
 from rewriters._k8s_claims import platform_of
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, UNUSUAL, Moves, config_edits, converted, reduced
-from rewriters._k8s_documents import added, is_patch
+from rewriters._k8s_documents import added, apart, is_patch
+from rewriters._k8s_generated import Generator, generators, without_generators
 from rewriters._k8s_kustomize import Kustomizations
 from rewriters._k8s_listing import listed, shared_folder
 from rewriters._k8s_literal import delivered_as_is, entry, env_value, injection, variable, webhook
-from rewriters._k8s_objects import Manifest, Object, Site, follow, read, text_at
+from rewriters._k8s_objects import Manifest, Object, Site, follow, text_at
+from rewriters._k8s_read import read
 from rewriters._k8s_reasons import instead
 from rewriters._k8s_text import Style, Tree, column, insertion, stops, style_of, written_simply
 from rewriters._k8s_uses import Pod, Use, nearest, pods, uses
@@ -61,6 +63,7 @@ class _Change:
         self.documents: list[tuple[Object, Tree]] = []
         self.notes: list[str] = []
         self.injected: dict[str, Reference] = {}
+        self.files: list[tuple[Companion, list[str]]] = []
         self.reads = True
 
 
@@ -88,6 +91,7 @@ class _Rewriting:
         self.names: dict[tuple[str, str], tuple[str, str]] = {}
         self.akv_names: set[tuple[str, str]] = set()
         self.variables: dict[tuple[str, str], Reference] = {}
+        self.taken = set(request.files)
 
     def answer(self) -> Rewrite:
         groups: dict[tuple[int, str], list[_Job]] = {}
@@ -105,6 +109,8 @@ class _Rewriting:
             try:
                 if form == "parameter":
                     self._parameters(jobs)
+                elif form == "generator":
+                    self._generators(jobs)
                 elif one is None:
                     self._workload(jobs)
                 else:
@@ -238,10 +244,17 @@ class _Rewriting:
         return found
 
     def _external(
-        self, change: _Change, thing: Object, name: str, secret: str, entries: Sequence[Entry], policy: str
+        self,
+        change: _Change,
+        thing: Object,
+        name: str,
+        secret: str,
+        entries: Sequence[Entry],
+        policy: str,
+        shape: Mapping[str, Tree] | None = None,
     ) -> None:
         """A further document that makes a Secret, in the file of the object that needs it."""
-        spec = self.vaults.external_spec(thing, secret, entries, policy, {})
+        spec = self.vaults.external_spec(thing, secret, entries, policy, shape or {})
         spec["data"] = self.vaults.external_data(entries)
         self._document(change, thing, self.vaults.api, "ExternalSecret", name, spec)
 
@@ -268,8 +281,8 @@ class _Rewriting:
         more: Mapping[str, Tree] | None = None,
     ) -> None:
         metadata: dict[str, Tree] = {"name": name}
-        namespace = text_at(thing.root, "metadata", "namespace")
-        if namespace and (thing.namespace or "${" in namespace):
+        namespace = text_at(thing.root, "metadata", "namespace") if thing.templated else thing.namespace
+        if namespace and (not thing.templated or "${" in namespace):
             metadata["namespace"] = namespace
         metadata |= more or {}
         change.documents.append((thing, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}))
@@ -499,6 +512,59 @@ class _Rewriting:
         mount: Tree = {"name": label, "mountPath": f"/mnt/secrets-store/{label}", "readOnly": True}
         self._insert(change, manifest, container, "volumeMounts", [mount], style)
 
+    # --- generators of kustomizations --------------------------------------------------------------------------------
+
+    def _generators(self, jobs: Sequence[_Job]) -> None:
+        manifest = self.manifests[jobs[0].site.slot.path]
+        done: list[tuple[Generator, _Change]] = []
+        for each in generators(manifest, [(job.site, job.assignment.reference) for job in jobs]):
+            try:
+                done.append((each, self._generator(each)))
+            except Unfit as problem:
+                for job in jobs:
+                    if job.site.container is each.entry:
+                        self._refuse(job.assignment, problem)
+        gone = {id(each.entry) for each, _ in done if each.whole}
+        try:
+            edits = without_generators(manifest, gone) if gone else []
+        except Unfit as problem:
+            for job in jobs:
+                if id(job.site.container) in gone:
+                    self._refuse(job.assignment, problem)
+            done = [(each, change) for each, change in done if not each.whole]
+            edits = []
+        for _, change in done:
+            change.edits += edits
+            self.changes.append(change)
+
+    def _generator(self, each: Generator) -> _Change:
+        """The generator's Secret is made by an operator instead, or what stays of it gets a name that one knows."""
+        each.check()
+        if self.vaults.target == CSI:
+            raise Unfit("what a generator makes has no pod that the driver could be mounted in", _ESO)
+        thing, change, path = each.secret, _Change(), each.manifest.path
+        self._check_untouched(thing)
+        entries, trees = each.entries, list[Tree]()
+        name = each.name if each.whole else self._free(thing)
+        if self.vaults.target == AKV:
+            if each.shape:
+                raise Unfit("akv2k8s does not make this Secret: it is immutable, typed or labelled", _ESO)
+            for item in entries:
+                spec = _k8s_akv.spec(item.reference, each.name, item.key)
+                label = _k8s_akv.named(thing, each.name, item.key, self.objects, self.akv_names)
+                self._akv(change, thing, label, spec)
+        else:
+            policy = "Owner" if each.whole else "Merge"
+            self._external(change, thing, name, each.name, entries, policy, each.shape if each.whole else {})
+        trees = [tree for _, tree in change.documents]
+        change.documents = []
+        if not each.whole:
+            change.edits = each.reduced()
+        folder = f"{path.rpartition('/')[0]}/" if "/" in path else ""
+        change.files.append((apart(f"{folder}{each.name}-keyvault", trees, self.taken), [path]))
+        change.notes += each.notes()
+        return change
+
     # --- OpenShift ---------------------------------------------------------------------------------------------------
 
     def _webhooks(self, jobs: Sequence[_Job]) -> _Change:
@@ -568,8 +634,10 @@ class _Rewriting:
         inserts: dict[tuple[str, int, str], _Insert] = {}
         documents: dict[str, list[tuple[Object, Tree]]] = {}
         notes: dict[str, None] = {}
+        companions: list[tuple[Companion, list[str]]] = []
         for change in self.changes:
             edits.update(dict.fromkeys(change.edits))
+            companions += change.files
             notes.update(dict.fromkeys(change.notes))
             for path, item in change.inserts:
                 node = item.owner.get(item.key)
@@ -582,9 +650,8 @@ class _Rewriting:
         for (path, _, key), item in sorted(inserts.items(), key=lambda entry: -self._depth(*entry)):
             data = self.manifests[path].data
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
-        companions: list[tuple[Companion, list[str]]] = []
         for path, made in documents.items():
-            for found in added(self.manifests[path], made, self.request.files):
+            for found in added(self.manifests[path], made, self.taken):
                 if isinstance(found, Edit):
                     edits[found] = None
                 else:
@@ -595,7 +662,7 @@ class _Rewriting:
             )
             companions += stores
             notes.update(dict.fromkeys((*said, *self.vaults.operators())))
-        listings, told = listed(self.kustomizations, companions)
+        listings, told = listed(self.kustomizations, companions, {edit.path for edit in edits})
         edits.update(dict.fromkeys(listings))
         notes.update(dict.fromkeys(told))
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from rewriters import _k8s_rewrite
 from rewriters._api import Delivery, Files, Lookup, Request, Rewrite, Slot
 from rewriters._k8s_claims import platform_of
-from rewriters._k8s_objects import read
+from rewriters._k8s_read import read
 
 __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 

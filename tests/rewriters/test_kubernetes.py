@@ -43,7 +43,7 @@ def lines(*text: str) -> bytes:
         ("a.yaml", b"apiVersion: apps/v1\n" + b"#" * 4077, True),
         ("a.yaml", b"apiVersion: apps/v1\nmetadata: {}\n", False),
         ("a.json", b'{"apiVersion": "v1", "kind": "Secret"}', True),
-        ("kustomization.yaml", b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", False),
+        ("kustomization.yaml", b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", True),
         ("other.yaml", b"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n", False),
         ("Chart.yaml", b"apiVersion: v2\nkind: x\n", False),
         ("aci.yaml", b"apiVersion: '2021-10-01'\nkind: x\n", False),
