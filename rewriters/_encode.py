@@ -6,7 +6,8 @@ a literal from the value and the chain alone. A codec may be canonical: decoding
 one. Whether the one is the file's own is asked with `reproduces`.
 
 Sources: YAML 1.1 sections 5.7, 7.3 and 8.1 as LibYAML reads them; RFC 4648 (base64); RFC 3986 section 2.1; RFC 8259
-section 7; the Compose specification, interpolation (`$$`); XML 1.0 sections 2.11, 3.3.3 and 4.6.
+section 7; the Compose specification, interpolation (`$$`); XML 1.0 sections 2.11, 3.3.3 and 4.6; HCL native syntax
+specification, template expressions, and `flushHeredocTemplateParts` of HCL's parser (what `<<-` takes off each line).
 """
 
 from __future__ import annotations
@@ -433,6 +434,48 @@ def _after(parameter: str) -> Codec:
     return _Units(units, lambda value: mark + value)
 
 
+# --- HCL -------------------------------------------------------------------------------------------------------------
+
+_HCL_ESCAPE = rb"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)"
+_HCL_MARK = rb"(?P<mark>[$%])(?P=mark)\{"
+_HCL_SHORT = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_HCL_OPENS = re.compile(rb"[$%]\{")
+
+
+def _hcl_meaning(match: re.Match[bytes]) -> bytes:
+    text = match[0]
+    if text[:1] != b"\\":
+        return text[1:]
+    body = text[1:]
+    if len(body) == 1:
+        return _HCL_SHORT.get(body, body)
+    try:
+        return chr(int(body[1:], 16)).encode("utf-8", "surrogatepass")
+    except (ValueError, OverflowError):
+        raise Undecodable("an escape names no character") from None
+
+
+def _hcl_quote(value: bytes) -> bytes:
+    shorts = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x0D: b"\\r", 0x09: b"\\t"}
+    return b"".join(shorts.get(byte) or (b"\\u%04x" % byte if byte < 32 else bytes((byte,))) for byte in value)
+
+
+def _hcl_double(value: bytes) -> bytes:
+    return _HCL_OPENS.sub(lambda match: match[0][:1] + match[0], value)
+
+
+def _hcl_heredoc(parameter: str, start: bytes = rb"(?m)^") -> Codec:
+    """`hcl-heredoc:INDENT`: the lines of a `<<-` heredoc, each INDENT blanks deeper (`2t` for tabs). Lines of nothing
+    but blanks keep them. `hcl-lines:INDENT`: a part of one, from anywhere in a line on."""
+    pad = b"\t" * int(parameter[:-1]) if parameter.endswith("t") else b" " * int(parameter)
+    pattern = re.compile(start + pad + rb"(?=[^\r\n]*\S)|" + _HCL_MARK)
+    line = re.compile(start + rb"(?=[^\r\n]*\S)")
+    return _Units(
+        _tokens(pattern, lambda match: match[0][1:] if match["mark"] else b""),
+        lambda value: line.sub(pad, _hcl_double(value)),
+    )
+
+
 def _same(value: bytes) -> bytes:
     return value
 
@@ -448,6 +491,14 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "escape-c": _escape_c,
     "dockerfile-line": _dockerfile_line,
     "word": _word,
+    "hcl-string": lambda _: _Units(
+        _tokens(re.compile(_HCL_ESCAPE + b"|" + _HCL_MARK, re.DOTALL), _hcl_meaning),
+        lambda value: _hcl_double(_hcl_quote(value)),
+    ),
+    "hcl-template": lambda _: _Units(_tokens(re.compile(_HCL_ESCAPE, re.DOTALL), _hcl_meaning), _hcl_quote),
+    "hcl-text": lambda _: _Units(_tokens(re.compile(_HCL_MARK), lambda match: match[0][1:]), _hcl_double),
+    "hcl-heredoc": _hcl_heredoc,
+    "hcl-lines": lambda parameter: _hcl_heredoc(parameter, rb"(?<=\n)"),
     "yaml-plain": lambda _: _Units(_tokens(re.compile(_FOLD), _folded), _flat),
     "yaml-single": lambda _: _Units(
         _tokens(_YAML_SINGLE, lambda match: b"'" if match[0] == b"''" else _folded(match)),
@@ -463,9 +514,12 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "after": _after,
 }
 
+_HCL = ("hcl-string", "hcl-template", "hcl-text", "hcl-heredoc", "hcl-lines")
 _XML = ("xml-attribute", "xml-text", "xml-cdata")
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
-SYNTAX = frozenset(("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", "after", *_YAML, *_XML))
+SYNTAX = frozenset(
+    ("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", "after", *_YAML, *_XML, *_HCL)
+)
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
 
@@ -532,6 +586,8 @@ def partial(chain: tuple[str, ...]) -> tuple[str, ...]:
         kind, *parameters = name.split(":")
         if kind == "yaml-literal":
             name = ":".join(("yaml-lines", parameters[0], *parameters[2:]))
+        elif kind == "hcl-heredoc":
+            name = ":".join(("hcl-lines", *parameters))
         elif kind == "yaml-folded":
             name = "yaml-plain"  # a part is of words, and a blank between two of them is written as one
         result.append(name)

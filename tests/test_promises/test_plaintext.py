@@ -38,6 +38,8 @@ ALLOWED = {
     "rewriters/aci.py": PLATFORM,
     "rewriters/_aci_*.py": PLATFORM,
     "rewriters/_helm_*.py": PLATFORM,
+    "rewriters/terraform.py": PLATFORM,
+    "rewriters/_terraform_*.py": PLATFORM,
     "rewriters/_check_facts.py": "cuts out the assigned part of a value, for comparing and searching",
     "rewriters/_undo.py": "finds where values stand in replaced text, and writes them back",
     "secretscan/api.py": "names the use case that hands out one value, after it is journaled; takes nothing out",
