@@ -29,13 +29,14 @@ class _Why:
 
 _WHYS: dict[str, _Why] = {
     "password": _Why(
-        "the docker client reads a password from this file or from a credential helper, not from a vault",
+        "the docker client reads a password from this file or a credential helper, not from a vault: use a helper, or "
+        "docker login --password-stdin",
         "take the entry out, and name a helper in credHelpers (acr-env for Azure Container Registry), or sign in where "
         "images are pulled: az acr login --name REGISTRY; or az keyvault secret show --id ID --query value --output "
         "tsv | docker login REGISTRY --username NAME --password-stdin",
     ),
     "token": _Why(
-        "a token of a sign-in is written by the docker client, which reads it from this file or from a helper",
+        "a token of a sign-in is written by the docker client, and read from this file or a helper: sign out here",
         "take the entry out (docker logout REGISTRY), and sign in where images are pulled: az acr login --name "
         "REGISTRY, or a helper in credHelpers",
     ),

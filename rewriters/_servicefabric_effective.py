@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from rewriters._api import Address, Delivery, Files, Lookup, Reference, Unreadable
-from rewriters._servicefabric_read import manifest_of
+from rewriters._servicefabric_owners import Owners
 from rewriters._xml import read
 from rewriters.plaintext import Plaintext
 
@@ -34,11 +34,11 @@ _CHANNELS: dict[tuple[str, str], _Channel] = {
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
     """The deliveries of these files. Raises `Unreadable`, and what `lookup` raises."""
     roots = {path: _load(data) for path, data in files.items()}
-    manifests = [path for path, root in roots.items() if _name(root) == "ApplicationManifest"]
+    owners = Owners(path for path, root in roots.items() if _name(root) == "ApplicationManifest")
     environments: dict[str, list[str]] = {}
     for path, root in roots.items():
         if _name(root) == "Application":
-            environments.setdefault(manifest_of(path, manifests), []).append(path)
+            environments.setdefault(owners.of(path), []).append(path)
     found: dict[Address, Plaintext] = {}
     for path, root in roots.items():
         settings: list[tuple[str, dict[str, str]]] = [("", {})]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rewriters._api import Place, Reference, Slot, Unreadable
@@ -32,7 +31,6 @@ __all__ = [
     "address",
     "expression",
     "is_reference_type",
-    "manifest_of",
     "read",
 ]
 
@@ -45,6 +43,7 @@ VARIABLE, SETTING, REPOSITORY, DEFAULT, PARAMETER = "variable", "setting", "repo
 REASONS: dict[str, str] = {
     "": "this attribute takes no reference",
     "command": "the command line of a service takes no reference",
+    "store": "the store of diagnostic data takes no reference, only an encrypted text",
     "user": "the password of a user takes no reference, only an encrypted text",
     "driver": "the options of a volume's or a log's driver take no reference",
     "cluster": "the settings of a cluster take no reference, only an encrypted text",
@@ -56,8 +55,9 @@ REASONS: dict[str, str] = {
 ALTERNATIVES: dict[str, str] = {
     "": "put the credential into an environment variable or a setting, and have the service read it there",
     "command": "set an environment variable of the code package to a reference, and have the program read it there",
+    "store": "encrypt the text with Invoke-ServiceFabricEncryptText, or collect the data with the Azure Monitor agent",
     "user": "use a group managed service account, or encrypt the text with Invoke-ServiceFabricEncryptText",
-    "driver": "give the service a managed identity and have it mount or log with that, or encrypt the text",
+    "driver": "give the service a managed identity and have it mount or log with that",
     "cluster": "encrypt the text with Invoke-ServiceFabricEncryptText, or take the setting from the cluster's template",
     "typed": "convert an encrypted value by hand: only the cluster's certificate can read it",
     "expression": "move the value of the parameter, in Parameters or in the files of ApplicationParameters",
@@ -70,10 +70,20 @@ _ADDRESS = re.compile(r"(https?://[^/\s]+)/secrets/([^/\s]+)(?:/([^/\s]+))?/?\Z"
 _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 """The object identifier of CMS enveloped data, which is how Service Fabric encrypts a text."""
 _REFERENCE_TYPES = frozenset(("keyvaultreference", "managedkeyvaultreference"))
+_TYPED = frozenset(("EnvironmentVariable", "Parameter", "RepositoryCredentials", "DriverOption"))
+_FLAGS = ("IsEncrypted", "PasswordEncrypted", "PasswordSecretEncrypted", "ConnectionStringIsEncrypted")
+_OTHER_PLACES: dict[str, tuple[Place, str]] = {
+    "Password": ("secret", "user"),
+    "AccountPassword": ("secret", "user"),
+    "PasswordSecret": ("secret", "user"),
+    "ConnectionString": ("config", "store"),
+}
+"""Attributes that hold credentials and take no reference, with why not."""
 _NAMES = frozenset(
     ("Name", "Type", "Version", "Protocol", "Port", "UriScheme", "PathSuffix", "MountPoint", "EnvironmentVariableName",
      "X509StoreName", "X509StoreLocation", "X509FindType", "X509FindValue", "X509Thumbprint", "IsEncrypted",
-     "PasswordEncrypted", "MustOverride", "IsPasswordEncrypted", "PasswordSecretEncrypted")
+     "PasswordEncrypted", "MustOverride", "IsPasswordEncrypted", "PasswordSecretEncrypted",
+     "ConnectionStringIsEncrypted")
 )  # fmt: skip
 _NAME_ENDS = ("Ref", "Name", "Version", "Count", "Id")
 
@@ -88,27 +98,6 @@ def address(value: str) -> Reference | None:
     """The secret that an address in a vault names, with or without a version."""
     match = _ADDRESS.match(value)
     return Reference(match[1], match[2], match[3] or "") if match else None
-
-
-def manifest_of(path: str, manifests: Iterable[str]) -> str:
-    """The application manifest that a file belongs to: the one that shares most folders with it. Empty when several
-    do, unless one of these is in `ApplicationPackageRoot`, of which packaged copies are made."""
-    folders = path.split("/")[:-1]
-    best: list[str] = []
-    most = -1
-    for manifest in manifests:
-        shared = 0
-        for one, other in zip(folders, manifest.split("/")[:-1], strict=False):
-            if one != other:
-                break
-            shared += 1
-        if shared > most:
-            best, most = [], shared
-        if shared == most:
-            best.append(manifest)
-    if len(best) > 1:
-        best = [name for name in best if "ApplicationPackageRoot" in name.split("/")]
-    return best[0] if len(best) == 1 else ""
 
 
 def is_reference_type(kind: str) -> bool:
@@ -187,10 +176,7 @@ class _Finder:
             for policies in item.named("Policies"):
                 for host in policies.named("ContainerHostPolicies"):
                     self.container((*where, "ContainerHostPolicies", host.get("CodePackageRef")), host)
-        for principals in self.root.named("Principals"):
-            for users in principals.named("Users"):
-                for user in users.named("User"):
-                    self.user(("Principals", "Users", user.get("Name")), user)
+        self.skip("DefaultValue")
         self.rest(self.root, ())
         for parameters in self.root.named("Parameters"):
             for item in parameters.named("Parameter"):
@@ -219,6 +205,7 @@ class _Finder:
         self.rest(self.root, ())
 
     def environment(self) -> None:
+        self.skip("Value")
         for parameters in self.root.named("Parameters"):
             for item in parameters.named("Parameter"):
                 name, value = item.get("Name"), item.attribute("Value")
@@ -266,11 +253,10 @@ class _Finder:
                         pointer = (*where, owner, item.get("Source"), name)
                         self.site(pointer, name, option, value, place, refused="driver")
 
-    def user(self, where: tuple[str, ...], user: Element) -> None:
-        for item, name in ((user, "AccountPassword"), *((each, "PasswordSecret") for each in user.children)):
-            value = item.attribute(name)
-            if value is not None:
-                self.site((*where, name), name, item, value, "secret", refused="user")
+    def skip(self, name: str) -> None:
+        """Leaves the application's parameters out of the rest: they come after all others."""
+        for parameters in self.root.named("Parameters"):
+            self.taken |= {id(item.attribute(name)) for item in parameters.named("Parameter")}
 
     def rest(self, root: Element, where: tuple[str, ...]) -> None:
         """Every other text and attribute that is no name: for the record, since none of these takes a reference."""
@@ -284,18 +270,19 @@ class _Finder:
                 step = (child.name, label) if label else (child.name,) if number == 1 else (f"{child.name}#{number}",)
                 todo.append((child, (*at, *step)))
             for attribute in element.attributes:
-                if id(attribute) in self.taken or self.is_name(element, attribute):
+                if id(attribute) in self.taken or self.is_name(attribute):
                     continue
-                self.site((*at, attribute.name), attribute.name, element, attribute, "other")
+                name = attribute.name
+                key = element.get("Name") or name if name == "Value" else name
+                place, refused = _OTHER_PLACES.get(name, ("other", ""))
+                self.site((*at, name), key, element, attribute, place, refused=refused)
             for index, text in enumerate(element.texts):
                 command = element.name in ("Arguments", "Commands")
                 pointer = at if not index else (*at, str(index))
                 self.words(pointer, element, text, "command" if command else "", "arg" if command else "other")
 
-    def is_name(self, element: Element, attribute: Attribute) -> bool:
+    def is_name(self, attribute: Attribute) -> bool:
         name = attribute.name
-        if name in ("DefaultValue", "Value") and element.name == "Parameter":
-            return True  # those of an application, which come after all others
         if ":" in name or name == "xmlns" or name in _NAMES or name.endswith(_NAME_ENDS):
             if self.substitutes and (parameter := expression(attribute.value)):
                 self.expressions.setdefault(parameter, []).append(None)
@@ -365,10 +352,10 @@ class _Finder:
 
 def _typed(element: Element) -> str:
     """The type of an element's value; empty for plain text."""
-    kind = element.get("Type")
+    kind = element.get("Type") if element.name in _TYPED else ""
     if kind and kind.lower() != "plaintext":
         return kind
-    for name in ("IsEncrypted", "PasswordEncrypted", "PasswordSecretEncrypted"):
+    for name in _FLAGS:
         if element.get(name).lower() in ("true", "1"):
             return "Encrypted"
     return ""

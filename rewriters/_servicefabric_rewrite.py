@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
+from rewriters._servicefabric_owners import Owners
 from rewriters._servicefabric_read import (
     ALTERNATIVES,
     DEFAULT,
@@ -21,7 +22,6 @@ from rewriters._servicefabric_read import (
     Site,
     address,
     is_reference_type,
-    manifest_of,
     read,
 )
 from rewriters.servicefabric import claims
@@ -78,12 +78,19 @@ class _Work:
                     self.documents[path] = read(path, data)
                 except Unreadable:
                     continue
-        self.manifests = [path for path, item in self.documents.items() if item.root.name == "ApplicationManifest"]
+        self.manifests = {path for path, item in self.documents.items() if item.root.name == "ApplicationManifest"}
+        self.owners = Owners(sorted(self.manifests))
+        self.environments: dict[str, list[str]] = {}
+        for path, item in self.documents.items():
+            if item.root.name == "Application":
+                self.environments.setdefault(self.owners.of(path), []).append(path)
+        self.values: dict[str, dict[str, list[Site]]] = {}
         self.edits: list[Edit] = []
         self.refusals: list[Refusal] = []
         self.notes: list[str] = []
         self.retyped: set[int] = set()
         self.given: set[tuple[str, str, str]] = set()
+        self.looked = False
 
     def take(self, assignments: tuple[Assignment, ...]) -> None:
         sites: dict[str, dict[str, Site]] = {}
@@ -133,7 +140,7 @@ class _Work:
         self.retype(site, PINNED)
         path = item.slot.path
         self.give(site, item.reference)
-        self.precede(path if path in self.manifests else manifest_of(path, self.manifests), path, PINNED)
+        self.precede(path if path in self.manifests else self.owners.of(path), path, PINNED)
 
     def give(self, site: Site, reference: Reference) -> None:
         if site.kind == VARIABLE:
@@ -145,7 +152,7 @@ class _Work:
     def group(self, site: Site, groups: dict[tuple[str, str], _Group]) -> _Group:
         """All values of the parameter that the site is one of. Raises `_No` when its application cannot be told."""
         path = site.slot.path
-        owner = path if site.kind == DEFAULT else manifest_of(path, self.manifests)
+        owner = path if site.kind == DEFAULT else self.owners.of(path)
         if not owner:
             raise _No(
                 "the parameter's application manifest is not here, or several could be meant",
@@ -153,13 +160,18 @@ class _Work:
             )
         name = site.element.get("Name").lower()
         if (owner, name) not in groups:
-            members = [item for item in self.documents[owner].sites if item.kind == DEFAULT]
-            for other, document in self.documents.items():
-                if document.root.name == "Application" and manifest_of(other, self.manifests) == owner:
-                    members += [item for item in document.sites if item.kind == PARAMETER]
-            same = [item for item in members if item.element.get("Name").lower() == name]
-            groups[owner, name] = _Group(self.documents[owner], name, same)
+            groups[owner, name] = _Group(self.documents[owner], name, self.members(owner).get(name, []))
         return groups[owner, name]
+
+    def members(self, owner: str) -> dict[str, list[Site]]:
+        """The values of an application's parameters, by the name in lower case."""
+        if owner not in self.values:
+            found = self.values[owner] = {}
+            for path in (owner, *self.environments.get(owner, ())):
+                for site in self.documents[path].sites:
+                    if site.kind in (DEFAULT, PARAMETER):
+                        found.setdefault(site.element.get("Name").lower(), []).append(site)
+        return self.values[owner]
 
     def parameter(self, group: _Group) -> None:
         """Moves all values of a parameter, or raises `_No`."""
@@ -281,14 +293,8 @@ class _Work:
                 "CentralSecretService to true in the cluster."
             )
         set_in = {site.slot.path for site in group.members if site.kind == PARAMETER}
-        without = sorted(
-            other
-            for other, document in self.documents.items()
-            if document.root.name == "Application"
-            and other not in set_in
-            and manifest_of(other, self.manifests) == path
-            and not any(site.kind == DEFAULT and id(site) in group.asked for site in group.members)
-        )
+        moved = any(site.kind == DEFAULT and id(site) in group.asked for site in group.members)
+        without = [] if moved else sorted(set(self.environments.get(path, ())) - set_in)
         if without:
             self.notes.append(
                 f"{path}: {', '.join(without)} leave the parameter {name} empty, which is no reference; such an "
@@ -307,11 +313,13 @@ class _Work:
         wanted = need.name, need.reference.vault_url.rstrip("/").lower(), need.reference.name.lower()
         if wanted in self.given:
             return True
-        for document in self.documents.values():
-            for site in document.sites:
-                there = address(_value(site)) if site.kind == VARIABLE and is_reference_type(site.typed) else None
-                if there is not None:
-                    self.give(site, there)
+        if not self.looked:
+            self.looked = True
+            for document in self.documents.values():
+                for site in document.sites:
+                    there = address(_value(site)) if site.kind == VARIABLE and is_reference_type(site.typed) else None
+                    if there is not None:
+                        self.give(site, there)
         return wanted in self.given
 
 

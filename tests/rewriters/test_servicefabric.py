@@ -243,3 +243,20 @@ def test_mixed_versions_are_refused() -> None:
     report = check(servicefabric, tree, items)
     assert not report.broken
     assert len(refusals(report)) == 2 and report.after == tree
+
+
+def test_other_credentials_are_found_and_stay() -> None:
+    text = MANIFEST.replace(
+        "</ApplicationManifest>",
+        """<Principals><Users>
+        <User Name="U" Password="Xw5Tq8Lz"><NTLMAuthenticationPolicy PasswordSecret="Rk2Yv7Np"/></User>
+        </Users></Principals><Diagnostics><CrashDumpSource><Destinations><AzureBlob ConnectionString="a=b"
+        ConnectionStringIsEncrypted="false"><Parameters><Parameter Name="Token" Value="c"/></Parameters></AzureBlob>
+        <FileStore Password="[Password]" PasswordEncrypted="false"/></Destinations></CrashDumpSource></Diagnostics>
+        </ApplicationManifest>""",
+    )
+    found = slots("T/ApplicationPackageRoot/ApplicationManifest.xml", text)
+    keys = {slot.value.reveal(): slot.key for slot in found.values() if slot.reason}
+    assert (keys[b"Xw5Tq8Lz"], keys[b"Rk2Yv7Np"], keys[b"c"]) == ("Password", "PasswordSecret", "Token")
+    assert keys[b"a=b"] == "ConnectionString" and keys[b"[Password]"] == ""
+    assert not found["Parameters.Password.DefaultValue"].targets
