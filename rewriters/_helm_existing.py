@@ -17,7 +17,8 @@ from rewriters._helm_project import Project
 from rewriters._helm_read import Site, Source, is_typed
 from rewriters._helm_schema import admits
 from rewriters._k8s_claims import claims
-from rewriters._k8s_objects import Manifest, Object, read
+from rewriters._k8s_objects import Manifest, Object
+from rewriters._k8s_read import read
 from rewriters._k8s_text import Style, Tree, block
 from rewriters._k8s_vault import ESO, Entry, Unfit, Vaults
 from rewriters._yaml import Document, Map, Node, Scalar, Seq, documents, stops
