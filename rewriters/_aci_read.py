@@ -5,12 +5,11 @@ Source: Azure REST API specification, Microsoft.ContainerInstance, 2025-09-01, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriters._api import Place, Slot, Unreadable
+from rewriters._azure_read import named, pairs, words
 from rewriters._encode import Undecodable, decode
-from rewriters._options import option, setting
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, documents, follow, join
 from rewriters.plaintext import Plaintext
 
@@ -112,7 +111,7 @@ class _Finder:
         self.pointers: dict[str, int] = {}
 
     def find(self) -> Group:
-        for key, value in _pairs(self.root):
+        for key, value in pairs(self.root):
             if key.text == "properties":
                 self.group(value)
             elif key.text not in ("identity", "tags"):
@@ -129,43 +128,43 @@ class _Finder:
     # --- the parts of a group ----------------------------------------------------------------------------------------
 
     def group(self, node: Node) -> None:
-        for key, value in _pairs(node):
+        for key, value in pairs(node):
             name = key.text
             if name in ("containers", "initContainers"):
-                for label, item in _named(value):
+                for label, item in named(value):
                     self.container((name, label), item)
             elif name == "imageRegistryCredentials":
-                for label, item in _named(value, "server"):
+                for label, item in named(value, "server"):
                     self.keyed((name, label), item, "password", REGISTRY, "registry")
             elif name == "volumes":
-                for label, item in _named(value):
+                for label, item in named(value):
                     self.volume((name, label), item)
             elif name == "secretReferences":
                 continue
             elif name == "diagnostics":
                 self.rest((name,), key, value, special={"workspaceKey": ("workspaceKey", "other")})
             elif name == "extensions":
-                for label, item in _named(value):
+                for label, item in named(value):
                     self.rest((name, label), key, item, special={"protectedSettings": ("protectedSettings", "secret")})
             else:
                 self.rest((name,), key, value, special={"ccePolicy": ("ccePolicy", "other")})
 
     def container(self, where: tuple[str | int, ...], node: Node) -> None:
-        for key, value in _pairs(node):
+        for key, value in pairs(node):
             if key.text != "properties":
                 self.rest((*where, key.text), key, value)
                 continue
-            for inner, content in _pairs(value):
+            for inner, content in pairs(value):
                 name = inner.text
                 if name == "environmentVariables":
-                    for label, item in _named(content):
+                    for label, item in named(content):
                         self.variable((*where, name, label), str(label), item)
                 elif name == "command":
                     self.words((*where, name), content)
                 elif name in ("livenessProbe", "readinessProbe"):
                     self.probe((*where, name), inner, content)
                 elif name == "configMap":
-                    for pair, texts in _pairs(content):
+                    for pair, texts in pairs(content):
                         self.rest((*where, name, pair.text), pair, texts, kind="config", refused="configMap")
                 else:
                     self.rest((*where, name), inner, content)
@@ -173,7 +172,7 @@ class _Finder:
     def variable(self, where: tuple[str | int, ...], name: str, node: Node) -> None:
         if not isinstance(node, Map):
             return
-        for key, value in _pairs(node):
+        for key, value in pairs(node):
             if key.text in ("value", "secureValue"):
                 place: Place = "env" if key.text == "value" else "secret"
                 self.site((*where, key.text), name, key, value, place, ENVIRONMENT, node)
@@ -182,18 +181,18 @@ class _Finder:
         """A map with one property that is a credential."""
         if not isinstance(node, Map):
             return
-        for key, value in _pairs(node):
+        for key, value in pairs(node):
             if key.text == wanted:
                 self.site((*where, key.text), key.text, key, value, place, kind, node)
             elif not key.text.endswith("Reference"):
                 self.rest((*where, key.text), key, value)
 
     def volume(self, where: tuple[str | int, ...], node: Node) -> None:
-        for key, value in _pairs(node):
+        for key, value in pairs(node):
             if key.text == "azureFile":
                 self.keyed((*where, key.text), value, "storageAccountKey", STORAGE, "volume")
             elif key.text == "secret" and isinstance(value, Map):
-                for name, content in _pairs(value):
+                for name, content in pairs(value):
                     self.site(
                         (*where, "secret", name.text), name.text, name, content, "secret", SECRET_VOLUME, value, key
                     )
@@ -204,27 +203,20 @@ class _Finder:
 
     def words(self, where: tuple[str | int, ...], node: Node, refused: str = "command") -> None:
         """A command: each word, named by its option."""
-        before = ""
-        for index, item in enumerate(node.items if isinstance(node, Seq) else ()):
-            if not isinstance(item, Scalar):
-                before = ""
-                continue
-            given = setting(item.text)
-            name = given[0] if given else "" if item.text.startswith("-") else option(before)
+        for index, name, item in words(node):
             self.site((*where, index), name, None, item, "arg", "", None, refused=refused)
-            before = item.text
 
     def probe(self, where: tuple[str | int, ...], key: Scalar, node: Node) -> None:
-        for inner, content in _pairs(node):
+        for inner, content in pairs(node):
             if inner.text == "exec":
-                for name, command in _pairs(content):
+                for name, command in pairs(content):
                     if name.text == "command":
                         self.words((*where, "exec", "command"), command, "probe")
             elif inner.text == "httpGet":
-                for name, value in _pairs(content):
+                for name, value in pairs(content):
                     if name.text == "httpHeaders" and isinstance(value, Seq):
-                        for label, item in _named(value):
-                            for field_key, text in _pairs(item):
+                        for label, item in named(value):
+                            for field_key, text in pairs(item):
                                 if field_key.text == "value":
                                     pointer = (*where, "httpGet", "httpHeaders", label)
                                     self.site(pointer, str(label), field_key, text, "other", "", None, refused="probe")
@@ -244,7 +236,7 @@ class _Finder:
             if special and name.text in special:
                 why, place = special[name.text]
             if isinstance(value, Map):
-                for inner, content in _pairs(value):
+                for inner, content in pairs(value):
                     todo.append(((*at, inner.text), inner, content, place, why))
             elif isinstance(value, Seq):
                 todo += (((*at, index), name, item, place, why) for index, item in enumerate(value.items))
@@ -286,18 +278,3 @@ class _Finder:
         made = Site(slot, key, node, kind, refused, owner, volume_key)
         self.sites.append(made)
         self.by_scalar[id(node)] = made
-
-
-def _pairs(node: Node) -> Iterator[tuple[Scalar, Node]]:
-    """The pairs of a map whose keys are texts; what an alias stands for is read where it is written."""
-    if isinstance(node, Map):
-        for key, value in node.pairs:
-            if isinstance(key, Scalar):
-                yield key, value
-
-
-def _named(node: Node, by: str = "name") -> Iterator[tuple[str | int, Node]]:
-    """The items of a list with their names; an item without one goes by its index."""
-    for index, item in enumerate(node.items if isinstance(node, Seq) else ()):
-        name = item.get(by) if isinstance(item, Map) else None
-        yield name.text if isinstance(name, Scalar) and name.text else index, item

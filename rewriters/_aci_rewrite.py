@@ -8,32 +8,19 @@ from it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from rewriters._aci_edit import Editor, quoted
+from rewriters._aci_edit import quoted
 from rewriters._aci_read import ALTERNATIVES, BECOMES, ENVIRONMENT, PROFILE, SECRET_VOLUME, Group, Site, read
 from rewriters._api import Assignment, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
-from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, line_indent, stops
+from rewriters._azure_identity import IdentityEditor, No, aliases, maps, secret_uri
+from rewriters._yaml import Map, Scalar, Seq, follow, line_indent, stops
 from rewriters.aci import claims
 
 __all__ = ["rewrite"]
 
 VERSION = "2025-09-01"
 _PREVIEW = "2024-10-01"
-_IDENTITY = re.compile(
-    r"/subscriptions/[^/\s'\"]+/resourceGroups/[^/\s'\"]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/"
-    r"[^/\s'\"]+\Z",
-    re.IGNORECASE,
-)
-
-
-class _No(Exception):
-    """Why an assignment cannot be carried out."""
-
-    def __init__(self, reason: str, alternative: str, needs: tuple[str, ...] = ()) -> None:
-        super().__init__(reason)
-        self.reason, self.alternative, self.needs = reason, alternative, needs
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -65,23 +52,17 @@ def rewrite(request: Request) -> Rewrite:
 
 
 def _fulfilled(need: Requirement, given: set[tuple[str, str]]) -> bool:
-    return need.kind == "runtime-variable" and (need.name, _uri(need.reference).lower()) in given
+    return need.kind == "runtime-variable" and (need.name, secret_uri(need.reference).lower()) in given
 
 
-def _uri(reference: Reference) -> str:
-    version = f"/{reference.version}" if reference.version else ""
-    return f"{reference.vault_url.rstrip('/')}/secrets/{reference.name}{version}"
-
-
-class _File(Editor):
+class _File(IdentityEditor):
     """One container group and what becomes of it."""
 
     def __init__(self, path: str, group: Group, identity: str) -> None:
-        super().__init__(path, group.data)
-        self.group, self.wanted_identity = group, identity
+        super().__init__(path, group.data, group.root, identity)
+        self.group = group
         self.refusals: list[Refusal] = []
         self.notes: list[str] = []
-        self.identity = ""
         self.known = dict(self.entries())
         self.added: dict[Reference, str] = {}
         self.set: dict[int, Reference] = {}
@@ -95,7 +76,7 @@ class _File(Editor):
             try:
                 self.possible(item, site)
                 left.append((item, site))
-            except _No as no:
+            except No as no:
                 self.refuse(item, no)
         while True:
             moving = {id(site.slot) for _, site in left}
@@ -104,7 +85,7 @@ class _File(Editor):
                 try:
                     self.together(site, moving)
                     kept.append((item, site))
-                except _No as no:
+                except No as no:
                     self.refuse(item, no)
             if len(kept) == len(left):
                 break
@@ -128,51 +109,40 @@ class _File(Editor):
                 "(az confcom acipolicygen)."
             )
 
-    def refuse(self, item: Assignment, no: _No) -> None:
+    def refuse(self, item: Assignment, no: No) -> None:
         self.refusals.append(Refusal(self.path, item.slot.pointer, no.reason, no.alternative, no.needs))
 
     # --- what is possible --------------------------------------------------------------------------------------------
 
     def possible(self, item: Assignment, site: Site) -> None:
-        """Raises `_No` for a site that cannot become a reference by itself."""
+        """Raises `No` for a site that cannot become a reference by itself."""
         if self.group.profile:
-            raise _No(PROFILE, "set the value in the container groups that use the profile")
+            raise No(PROFILE, "set the value in the container groups that use the profile")
         if not site.kind:
-            raise _No(site.slot.reason, ALTERNATIVES[site.refused])
+            raise No(site.slot.reason, ALTERNATIVES[site.refused])
         if item.part is not None:
-            raise _No("a reference stands for a whole value here", "move the whole text")
+            raise No("a reference stands for a whole value here", "move the whole text")
         if site.key is None or site.owner is None:
-            raise _No("the place has no property that could be renamed", ALTERNATIVES[""])
+            raise No("the place has no property that could be renamed", ALTERNATIVES[""])
         if b"\0" in item.slot.value.reveal() or not _is_text(item.slot.value.reveal()):
-            raise _No(
+            raise No(
                 "the value is no UTF-8 text, which is all that Key Vault holds",
                 "store the value base64-encoded, and have the program decode it",
             )
         names = [key.text for key, _ in site.owner.pairs if isinstance(key, Scalar)]
         if site.kind == ENVIRONMENT and len([name for name in names if name in _ENVIRONMENT_VALUES]) > 1:
-            raise _No("the variable has its value twice", "leave one of value and secureValue, then run this again")
+            raise No("the variable has its value twice", "leave one of value and secureValue, then run this again")
         if BECOMES[site.kind] in names and site.kind != SECRET_VOLUME:
-            raise _No("the reference property stands beside the value already", "delete the value")
-        expected = sum(1 for alias in self.aliases() if alias.target is site.value)
+            raise No("the reference property stands beside the value already", "delete the value")
+        expected = sum(1 for alias in aliases(self.group.root) if alias.target is site.value)
         if expected != len(site.aliases) or any(kind in ("", SECRET_VOLUME) for kind, _, _ in site.aliases):
-            raise _No(
+            raise No(
                 "the value is also used by alias, at a place that takes no reference",
                 "write that place out, then run this again",
             )
         if site.kind == SECRET_VOLUME and site.aliases:
-            raise _No("the value is also used by alias", "write that place out, then run this again")
-        self.find_identity()
-
-    def aliases(self) -> Iterator[Alias]:
-        todo: list[Node] = [self.group.root]
-        while todo:
-            node = todo.pop()
-            if isinstance(node, Alias):
-                yield node
-            elif isinstance(node, Map):
-                todo += (part for pair in node.pairs for part in pair)
-            elif isinstance(node, Seq):
-                todo += node.items
+            raise No("the value is also used by alias", "write that place out, then run this again")
+        self.find_identity({identity for _, identity in self.known.values()})
 
     def together(self, site: Site, moving: set[int]) -> None:
         """The files of a secret volume move all together, or none of them."""
@@ -181,9 +151,9 @@ class _File(Editor):
         others = [other for other in self.group.sites if other.owner is site.owner]
         missing = tuple(other.slot.pointer for other in others if id(other.slot) not in moving)
         if len(others) != len(site.owner.pairs):
-            raise _No("a file of the volume is no plain text", "write its value out, then run this again")
+            raise No("a file of the volume is no plain text", "write its value out, then run this again")
         if missing:
-            raise _No(
+            raise No(
                 "a volume holds either values or references, and other files of it stay",
                 "move all files of the volume, or give this one a volume of its own",
                 missing,
@@ -218,7 +188,7 @@ class _File(Editor):
         if reference in self.added:
             return self.added[reference]
         for name, (uri, _) in self.known.items():
-            if uri.rstrip("/").lower() == _uri(reference).lower():
+            if uri.rstrip("/").lower() == secret_uri(reference).lower():
                 return name
         name, number = reference.name, 1
         while name in self.known or name in self.added.values():
@@ -231,7 +201,7 @@ class _File(Editor):
         if not self.added:
             return
         found = self.group.properties.get("secretReferences")
-        entries = [(name, _uri(reference)) for reference, name in self.added.items()]
+        entries = [(name, secret_uri(reference)) for reference, name in self.added.items()]
         inline = ", ".join(
             f'{{"name": "{name}", "identity": "{self.identity}", "secretReferenceUri": "{uri}"}}'
             for name, uri in entries
@@ -277,86 +247,7 @@ class _File(Editor):
                 return " " * max(shift, 0)
         return ""
 
-    # --- identity and version ----------------------------------------------------------------------------------------
-
-    def identities(self) -> tuple[Map | None, Map | None]:
-        """The maps `identity` and `userAssignedIdentities`."""
-        identity = self.group.root.get("identity")
-        if not isinstance(identity, Map):
-            return None, None
-        assigned = identity.get("userAssignedIdentities")
-        return identity, assigned if isinstance(assigned, Map) else None
-
-    def find_identity(self) -> None:
-        """Chooses the identity that reads the secrets; raises `_No` when none can be told."""
-        assigned = self.identities()[1]
-        there = list(assigned.entries()) if assigned is not None else []
-        if self.wanted_identity:
-            if not _IDENTITY.match(self.wanted_identity):
-                raise _No("the identity that was given is no resource id of a user-assigned identity", _SAY_IDENTITY)
-            same = [name for name in there if name.lower() == self.wanted_identity.lower()]
-            self.identity = same[0] if same else self.wanted_identity
-            return
-        used = {identity for _, identity in self.known.values() if identity in there}
-        chosen = there if len(there) == 1 else list(used)
-        if len(chosen) != 1:
-            raise _No(
-                "the group has several user-assigned identities, and nothing says which one reads the vault"
-                if there
-                else "the group has no user-assigned identity that could read the vault",
-                _SAY_IDENTITY,
-            )
-        if not _IDENTITY.match(chosen[0]):
-            raise _No("the group's identity is no resource id of a user-assigned identity", _SAY_IDENTITY)
-        self.identity = chosen[0]
-
-    def add_identity(self) -> None:
-        identity, assigned = self.identities()
-        if assigned is not None and self.identity in assigned.entries():
-            return
-        entry = f"{self.identity}: {{}}"
-        inline = f'"{self.identity}": {{}}'
-        if assigned is not None and not assigned.flow:
-            self.block_lines(assigned.pairs[0][0], [entry])
-            return
-        if assigned is not None:
-            self.flow_pair(assigned, inline)
-            return
-        if identity is None:
-            self.new_identity(entry, inline)
-            return
-        kind = identity.get("type")
-        if isinstance(kind, Scalar) and "userassigned" not in kind.text.lower():
-            text = "SystemAssigned, UserAssigned" if kind.text.lower() == "systemassigned" else "UserAssigned"
-            if kind.style in ("single", "double"):
-                self.edit(kind.span, text)
-            else:
-                at = Span(kind.literal.start, stops(self.data, kind))
-                self.edit(at, f"'{text}'" if identity.flow and "," in text else text)
-        missing = "" if isinstance(kind, Scalar) else "type: UserAssigned"
-        if identity.flow:
-            self.flow_pair(identity, ", ".join(filter(None, (missing, f'"userAssignedIdentities": {{{inline}}}'))))
-            return
-        lines = [missing] if missing else []
-        empty = identity.entries().get("userAssignedIdentities")
-        if empty is None:
-            self.block_lines(identity.pairs[0][0], [*lines, "userAssignedIdentities:", f"  {entry}"])
-            return
-        if lines:
-            self.block_lines(identity.pairs[0][0], lines)
-        self.fill(empty[0], empty[1], f"{{{inline}}}")
-
-    def new_identity(self, entry: str, inline: str) -> None:
-        root = self.group.root
-        found = root.entries().get("identity")
-        if found is not None:
-            self.fill(found[0], found[1], f'{{"type": "UserAssigned", "userAssignedIdentities": {{{inline}}}}}')
-            return
-        if root.flow:
-            self.flow_pair(root, f'"identity": {{"type": "UserAssigned", "userAssignedIdentities": {{{inline}}}}}')
-            return
-        key = next(pair[0] for pair in root.pairs if isinstance(pair[0], Scalar) and pair[0].text == "properties")
-        self.block_lines(key, ["identity:", "  type: UserAssigned", "  userAssignedIdentities:", f"    {entry}"])
+    # --- version ------------------------------------------------------------------------------------------------------
 
     def raise_version(self) -> None:
         """An API version that knows the references, as a text."""
@@ -385,29 +276,18 @@ class _File(Editor):
         """The environment variables that the containers take from a secret: name and the secret's URI."""
         for site in self.group.sites:
             if site.kind == ENVIRONMENT and id(site.value) in self.set:
-                yield site.slot.key, _uri(self.set[id(site.value)]).lower()
+                yield site.slot.key, secret_uri(self.set[id(site.value)]).lower()
         for kind in ("containers", "initContainers"):
-            for item in _maps(self.group.properties.get(kind)):
+            for item in maps(self.group.properties.get(kind)):
                 properties = item.get("properties")
                 variables = properties.get("environmentVariables") if isinstance(properties, Map) else None
-                for variable in _maps(variables):
+                for variable in maps(variables):
                     name, reference = variable.get("name"), variable.get("secureValueReference")
                     if isinstance(name, Scalar) and isinstance(reference, Scalar) and reference.text in self.known:
                         yield name.text, self.known[reference.text][0].rstrip("/").lower()
 
 
 _ENVIRONMENT_VALUES = ("value", "secureValue", "secureValueReference")
-_SAY_IDENTITY = (
-    "name it with --identity /subscriptions/.../resourceGroups/.../providers/Microsoft.ManagedIdentity/"
-    "userAssignedIdentities/NAME"
-)
-
-
-def _maps(node: Node | None) -> Iterator[Map]:
-    for item in node.items if isinstance(node, Seq) else ():
-        target = follow(item)
-        if isinstance(target, Map):
-            yield target
 
 
 def _is_text(value: bytes) -> bool:
