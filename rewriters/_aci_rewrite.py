@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from rewriters._aci_edit import quoted
 from rewriters._aci_read import ALTERNATIVES, BECOMES, ENVIRONMENT, PROFILE, SECRET_VOLUME, Group, Site, read
 from rewriters._api import Assignment, Reference, Refusal, Request, Requirement, Rewrite, Span, Unreadable
-from rewriters._azure_identity import IdentityEditor, No, aliases, maps, secret_uri
+from rewriters._azure_identity import IdentityEditor, No, aliases, maps, secret_uri, whole_text
 from rewriters._yaml import Map, Scalar, Seq, follow, line_indent, stops
 from rewriters.aci import claims
 
@@ -120,15 +120,9 @@ class _File(IdentityEditor):
             raise No(PROFILE, "set the value in the container groups that use the profile")
         if not site.kind:
             raise No(site.slot.reason, ALTERNATIVES[site.refused])
-        if item.part is not None:
-            raise No("a reference stands for a whole value here", "move the whole text")
+        whole_text(item)
         if site.key is None or site.owner is None:
             raise No("the place has no property that could be renamed", ALTERNATIVES[""])
-        if b"\0" in item.slot.value.reveal() or not _is_text(item.slot.value.reveal()):
-            raise No(
-                "the value is no UTF-8 text, which is all that Key Vault holds",
-                "store the value base64-encoded, and have the program decode it",
-            )
         names = [key.text for key, _ in site.owner.pairs if isinstance(key, Scalar)]
         if site.kind == ENVIRONMENT and len([name for name in names if name in _ENVIRONMENT_VALUES]) > 1:
             raise No("the variable has its value twice", "leave one of value and secureValue, then run this again")
@@ -211,9 +205,7 @@ class _File(IdentityEditor):
             self.edit(Span(at, at), ", " * bool(found.items) + inline)
             return
         if isinstance(found, Seq):
-            dash = " " * line_indent(self.data, found.start)
-            at = self.line_end(found.end)
-            self.edit(Span(at, at), "".join(f"{self.newline}{dash}{line}" for line in self.lines(entries)))
+            self.append_lines(found, self.column(found.start), list(self.lines(entries)))
             return
         properties = self.group.properties
         if found is not None:
@@ -288,11 +280,3 @@ class _File(IdentityEditor):
 
 
 _ENVIRONMENT_VALUES = ("value", "secureValue", "secureValueReference")
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

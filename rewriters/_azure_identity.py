@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 
 from rewriters._aci_edit import Editor
-from rewriters._api import Reference, Span
+from rewriters._api import Assignment, Reference, Span
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, stops
 
-__all__ = ["SAY_IDENTITY", "IdentityEditor", "No", "aliases", "is_identity", "maps", "secret_uri"]
+__all__ = ["SAY_IDENTITY", "IdentityEditor", "No", "aliases", "is_identity", "maps", "secret_uri", "whole_text"]
 
 _IDENTITY = re.compile(
     r"/subscriptions/[^/\s'\"]+/resourceGroups/[^/\s'\"]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/"
@@ -42,6 +42,26 @@ def secret_uri(reference: Reference) -> str:
 def is_identity(text: str) -> bool:
     """Whether a text is the resource id of a user-assigned identity."""
     return _IDENTITY.match(text) is not None
+
+
+def whole_text(item: Assignment) -> None:
+    """Raises `No` for a part of a value, and for a value that no vault holds as it is."""
+    if item.part is not None:
+        raise No("a reference stands for a whole value here", "move the whole text")
+    value = item.slot.value.reveal()
+    if b"\0" in value or not _is_text(value):
+        raise No(
+            "the value is no UTF-8 text, which is all that Key Vault holds",
+            "store the value base64-encoded, and have the program decode it",
+        )
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def maps(node: Node | None) -> Iterator[Map]:
