@@ -196,7 +196,7 @@ class _Work:
                 raise _No(*_NEEDS_VERSION)
             if item is None and not site.slot.value.empty():
                 there = address(_value(site))
-                if there is None or bool(there.version) != (kind == PINNED):
+                if there is None or bool(there.version) != (kind == PINNED) or not all(use.typed for use in good):
                     raise _No(
                         "a place holds either values or references, and another value of the parameter stays: "
                         f"{site.slot.pointer} in {site.slot.path}",

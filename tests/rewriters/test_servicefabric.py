@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import xml.etree.ElementTree as ET
 
@@ -260,3 +261,86 @@ def test_other_credentials_are_found_and_stay() -> None:
     assert (keys[b"Xw5Tq8Lz"], keys[b"Rk2Yv7Np"], keys[b"c"]) == ("Password", "PasswordSecret", "Token")
     assert keys[b"a=b"] == "ConnectionString" and keys[b"[Password]"] == ""
     assert not found["Parameters.Password.DefaultValue"].targets
+
+
+# --- whole applications -----------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["Password", "password", "Api.Token", "Key", "LOG"])
+TYPES = st.sampled_from(["", "", "", "PlainText", "KeyVaultReference", "ManagedKeyVaultReference", "Encrypted"])
+BLANKS = st.sampled_from([" ", "\n      ", "\t"])
+
+
+@st.composite
+def elements(draw: st.DrawFn, tag: str, attribute_name: str, values: st.SearchStrategy[str]) -> str:
+    """An element with a name and a value, in any order and spelling."""
+    quote, blank = draw(st.sampled_from("\"'")), draw(BLANKS)
+    parts = [f"Name={quote}{draw(NAMES)}{quote}", f"{attribute_name}={attribute(draw(values), quote)}"]
+    kind = draw(TYPES) if attribute_name == "Value" else ""
+    if kind:
+        parts.append(f"Type={quote}{kind}{quote}")
+    elif draw(st.booleans()):
+        parts.append('IsEncrypted="false"')
+    parts = draw(st.permutations(parts))
+    end = draw(st.sampled_from(["/>", " />", f"></{tag}>"]))
+    comment = draw(st.sampled_from(["", "<!-- <x Value='y'/> -->", "\n"]))
+    return f"{comment}<{tag}{blank}{blank.join(parts)}{end}\n"
+
+
+@st.composite
+def applications(draw: st.DrawFn) -> dict[str, bytes]:
+    plain = VALUES | st.just("") | st.just(f"{VAULT}/secrets/old/{VERSION}") | st.just(f"{VAULT}/secrets/old/")
+    used = plain | st.sampled_from(["[Password]", "[password]", "[Api.Token]", "[Key]", "[Nobody]"])
+
+    def some(tag: str, name: str, values: st.SearchStrategy[str]) -> str:
+        return "".join(draw(st.lists(elements(tag, name, values), max_size=3)))
+
+    section = f"<Section Name='S'>{some('Parameter', 'Value', used)}</Section>"
+    manifest = f"""<?xml version="1.0" encoding="utf-8"?><ApplicationManifest {XMLNS}>
+  <Parameters>{some("Parameter", "DefaultValue", plain)}</Parameters>
+  <ServiceManifestImport><ServiceManifestRef ServiceManifestName="Api" />
+    <ConfigOverrides><ConfigOverride Name="C"><Settings>{section}</Settings></ConfigOverride></ConfigOverrides>
+    <EnvironmentOverrides CodePackageRef="A">{some("EnvironmentVariable", "Value", used)}</EnvironmentOverrides>
+    <Policies><ContainerHostPolicies CodePackageRef="A">
+      <RepositoryCredentials AccountName="a" Password={attribute(draw(used), '"')} PasswordEncrypted="false" />
+      <Volume Source="v">{some("DriverOption", "Value", used) if draw(st.booleans()) else ""}</Volume>
+    </ContainerHostPolicies></Policies>
+  </ServiceManifestImport>
+</ApplicationManifest>"""
+    tree = {"T/ApplicationPackageRoot/ApplicationManifest.xml": manifest}
+    for name in draw(st.sets(st.sampled_from(["Cloud", "Local"]))):
+        parameters = some("Parameter", "Value", plain)
+        tree[f"T/ApplicationParameters/{name}.xml"] = (
+            f"<Application {XMLNS}><Parameters>{parameters}</Parameters></Application>"
+        )
+    variables = some("EnvironmentVariable", "Value", plain)
+    tree["Api/ServiceManifest.xml"] = (
+        f'<f:ServiceManifest Name="Api" xmlns:f="{NAMESPACE}"><f:CodePackage Name="A"><f:EnvironmentVariables>'
+        f"{variables.replace('</', '</f:').replace('<Env', '<f:Env')}"
+        "</f:EnvironmentVariables></f:CodePackage></f:ServiceManifest>"
+    )
+    tree["Api/Settings.xml"] = (
+        f"<Settings {XMLNS}><Section Name='S'>{some('Parameter', 'Value', plain)}</Section></Settings>"
+    )
+    crlf, bom = draw(st.booleans()), draw(st.booleans())
+    return {
+        path: (b"\xef\xbb\xbf" if bom else b"") + (text.replace("\n", "\r\n") if crlf else text).encode()
+        for path, text in tree.items()
+    }
+
+
+@given(applications(), st.sampled_from(["all", "none", "some"]), st.randoms(use_true_random=False))
+def test_whole_applications_keep_every_promise(tree: dict[str, bytes], versions: str, chance: random.Random) -> None:
+    """Whatever is asked of any application."""
+    items = []
+    for path, data in tree.items():
+        for slot in servicefabric.slots(path, data):
+            if slot.value.empty() or chance.random() < 0.2:
+                continue
+            version = VERSION if versions == "all" or (versions == "some" and chance.random() < 0.5) else ""
+            items.append(Assignment(slot, Reference(VAULT, f"secret-{len(items)}", version)))
+    report = check(servicefabric, tree, items)
+    assert not report.broken, report.broken
+    assert not report.unreadable and not report.unproven
+    assert not report.not_undoable, report.not_undoable
+    for data in report.after.values():
+        ET.fromstring(data)  # noqa: S314 - made here
