@@ -18,14 +18,27 @@ from typing import Any, Literal
 from rewriters._api import Span, Unreadable
 from rewriters._encode import Undecodable, decode
 
-__all__ = ["MAX_DEPTH", "Attribute", "Block", "Body", "Group", "Node", "Text", "indent_of", "newline", "read", "texts"]
+__all__ = [
+    "MAX_DEPTH",
+    "Attribute",
+    "Block",
+    "Body",
+    "Group",
+    "Node",
+    "Text",
+    "apart",
+    "indent_of",
+    "newline",
+    "opens",
+    "read",
+    "texts",
+]
 
 MAX_DEPTH = 100
 MAX_HEREDOC_NAME = 64
 
 _BOM = b"\xef\xbb\xbf"
-_OPENS = re.compile(rb"(?<![$%])(?:\$\$|%%)*+[$%]\{")
-_UNCLEAR = re.compile(rb"\$\$\$+\{|%%%+\{")
+_OPENS = re.compile(rb"(?<!\$)\$\{|(?<!%)%\{")
 _LONG_NAME = re.compile(rb"<<-?[\w-]{%d}" % (MAX_HEREDOC_NAME + 1))
 _HEREDOC = re.compile(rb"<<(?P<flush>-?)[ \t]*(?P<name>[^\s]+)[ \t]*\r?\n")
 _BROKEN = "the text around it is not HCL as it is known here"
@@ -116,6 +129,19 @@ def indent_of(data: bytes, at: int) -> str:
     while end < at and data[end : end + 1] in (b" ", b"\t"):
         end += 1
     return data[start:end].decode()
+
+
+def opens(raw: bytes, start: int = 0, end: int | None = None) -> bool:
+    """Whether a text holds `${…}` or `%{…}`; of several marks before a brace, two are one of them as a text."""
+    return _OPENS.search(raw, start, len(raw) if end is None else end) is not None
+
+
+def apart(raw: bytes, found: Span) -> bool:
+    """Whether a part of a template neither lies in `${…}` nor touches a mark."""
+    if re.search(rb"[$%]\{", raw[max(found.start - 1, 0) : found.end + 1]):
+        return False
+    opened = max((match.start() for match in _OPENS.finditer(raw, 0, found.start)), default=-1)
+    return opened < 0 or raw.find(b"}", opened, found.start) >= 0
 
 
 def read(data: bytes) -> Body:
@@ -254,14 +280,12 @@ class _Reader:
         self, raw: bytes, span: Span, literal: Span, plain: tuple[str, ...], odd: str, template: tuple[str, ...]
     ) -> Text:
         """The text, read as a template when it is one."""
-        opens = _OPENS.search(raw) is not None
-        if _UNCLEAR.search(raw):
-            odd = odd or "it is not clear what several `$` before a brace stand for"
-        chain = template if opens else plain
+        is_template = opens(raw)
+        chain = template if is_template else plain
         value = _decoded(chain, raw)
         if not odd and not raw.isascii() and not _normal(value):
             odd = "it holds characters that HCL writes in another way (Unicode form C)"
-        return Text(value, span, literal, chain, opens, odd)
+        return Text(value, span, literal, chain, is_template, odd)
 
 
 _WRAPPERS = frozenset(("expression", "literal_value", "template_expr", "collection_value", "for_expr"))

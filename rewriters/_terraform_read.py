@@ -6,7 +6,6 @@ Sources: Terraform language, blocks (which arguments take no expression), state,
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Literal
 from rewriters import _api
 from rewriters._api import Slot, Unreadable
 from rewriters._hcl import Body, Text
+from rewriters._hcl import opens as opens_template
 from rewriters._hcl import read as read_hcl
 from rewriters._hcl_places import MAX_PLACES, Place, places, pointer_of, unique
 from rewriters._json import read as read_json
@@ -73,7 +73,6 @@ _CONSTANT_ARGUMENTS = frozenset(
     ("depends_on", "provider", "providers", "source", "version", "alias", "when", "on_failure", "type")
 )
 _WRAPS = frozenset(("merge", "tomap"))
-_OPENS = re.compile(r"(?<![$%])(?:\$\$|%%)*[$%]\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +268,7 @@ def _json_site(path: str, node: Scalar, steps: tuple[str, ...], owner: Map | Non
     elif words[0] not in ("resource", "data", "module", "locals", "output"):
         kind, refused = "", "stray"
     template = kind in ("data", "ephemeral", "provider")
-    opens = _OPENS.search(node.text) is not None
+    opens = opens_template(node.text.encode("utf-8", "surrogatepass"))
     encoding = (*node.encoding, "hcl-text") if template and not opens else node.encoding
     value = node.text
     if template and not opens:

@@ -13,7 +13,7 @@ import re
 from rewriters import fetch
 from rewriters._api import Assignment, Companion, Edit, Reference, Refusal, Request, Rewrite, Span, Unreadable, Variable
 from rewriters._encode import locate
-from rewriters._hcl import Block
+from rewriters._hcl import Block, apart
 from rewriters._hcl_edit import Editor
 from rewriters._json_edit import Editor as JsonEditor
 from rewriters._terraform_apps import Apps
@@ -25,7 +25,6 @@ __all__ = ["rewrite"]
 
 _AZURE_PROVIDERS = frozenset(("azurerm", "azapi", "azuread"))
 _LOADED = re.compile(r"(?:^|/)(?:terraform\.tfvars|[^/]*\.auto\.tfvars)(?:\.json)?\Z", re.IGNORECASE)
-_MARKS = re.compile(rb"[$%]\{")
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -113,7 +112,7 @@ class _Work:
             raise No("a reference stands for a whole value here", "move the whole text as one secret")
         raw = self.files[slot.path][slot.span.start : slot.span.end]
         found = locate(slot.encoding, raw, item.part)
-        if found is None or _in_braces(raw, found):
+        if found is None or not apart(raw, found):
             raise No("this part of the text cannot be replaced alone", "move the whole text as one secret")
         return Span(slot.span.start + found.start, slot.span.start + found.end)
 
@@ -336,15 +335,6 @@ class _Work:
             self.editor(path).instead(site.place.blocks[-1].body, site.place.attribute, [])
         elif site.owner is not None:
             self.json_editor(path).remove(site.owner, site.index)
-
-
-def _in_braces(raw: bytes, found: Span) -> bool:
-    """Whether a part of a template lies in `${…}`, or holds the beginning of one."""
-    if _MARKS.search(raw, found.start, found.end) or _MARKS.search(raw, max(found.start - 1, 0), found.end + 1):
-        return True
-    opened = max(raw.rfind(b"${", 0, found.start), raw.rfind(b"%{", 0, found.start))
-    doubled = opened > 0 and raw[opened - 1 : opened] == raw[opened : opened + 1]
-    return opened >= 0 and not doubled and raw.find(b"}", opened, found.start) < 0
 
 
 def _words(site: Site) -> tuple[str, ...]:

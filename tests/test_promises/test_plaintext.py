@@ -38,6 +38,8 @@ ALLOWED = {
     "rewriters/aci.py": PLATFORM,
     "rewriters/_aci_*.py": PLATFORM,
     "rewriters/_helm_*.py": PLATFORM,
+    "rewriters/bake.py": PLATFORM,
+    "rewriters/_bake_*.py": PLATFORM,
     "rewriters/terraform.py": PLATFORM,
     "rewriters/_terraform_*.py": PLATFORM,
     "rewriters/_azure_*.py": PLATFORM,
