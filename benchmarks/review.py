@@ -60,7 +60,7 @@ KEYS = (
 FILTERS = ("kind:token", "deploy/12", "!weak", "platform:kubernetes secret-7")
 _PER_FILE = 20
 _REST_S = 0.12
-"""Seconds without a frame after which the screen rests: the detail is read 30 ms after the cursor moved."""
+"""Seconds without a frame after which the screen rests: the detail is read 50 ms after the cursor moved."""
 
 
 # The tree
