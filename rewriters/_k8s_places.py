@@ -66,15 +66,17 @@ class Walk:
         self.object = thing
 
     def any(self, node: Node, steps: Steps, why: str, owner: Map | Seq, container: Map | None) -> None:
-        if isinstance(node, Alias):
-            self.reader.aliases.append((node, self.object))
+        if isinstance(node, Scalar):
+            key = steps[-1]
+            if not isinstance(key, str):
+                key = next((step for step in reversed(steps) if isinstance(step, str)), "")
+            self.other(node, steps, key, why, owner)
         elif isinstance(node, Map):
             self.map(node, steps, why, container)
         elif isinstance(node, Seq):
             self.seq(node, steps, why, container)
         else:
-            key = next((step for step in reversed(steps) if isinstance(step, str)), "")
-            self.other(node, steps, key, why, owner)
+            self.reader.aliases.append((node, self.object))
 
     def map(self, node: Map, steps: Steps, why: str, container: Map | None) -> None:
         names = [key.text for key, _ in node.pairs if isinstance(key, Scalar) and key.text != "<<"]

@@ -2,15 +2,18 @@
 
 Reads LibYAML's events (YAML 1.1, its C parser), so scalars are text as written and never converted (`yes`, `0777`,
 `1:30`), aliases are never expanded, and nothing recurses: a hostile file costs no more than its size. Marks count
-characters; they are turned into byte offsets here, byte order mark included.
+characters; they are turned into byte offsets here, byte order mark included. Nodes are made by the ten thousand, so
+their classes are not frozen, which would cost as much again as the parser; nobody changes them all the same.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -37,7 +40,7 @@ MAX_DEPTH = 100
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scalar:
     """A scalar. `text` is the decoded value; `span` its encoded content; `literal` that with quotes or block header.
 
@@ -60,7 +63,7 @@ class Scalar:
         return self.literal.end
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Map:
     """A mapping: its pairs in order, duplicates included. `flow` says that it is written with braces."""
 
@@ -73,7 +76,16 @@ class Map:
 
     def get(self, key: str) -> Node | None:
         """The value of the last pair with this key, aliases followed, `<<` looked through as YAML 1.1 merges do."""
-        return self.entries().get(key, (None, None))[1]
+        found: Node | None = None
+        merges = False
+        for name, value in self.pairs:
+            if isinstance(name, Scalar):
+                if name.text == key:
+                    found = value
+                merges |= name.text == "<<"
+        if merges:
+            return self.entries().get(key, (None, None))[1]
+        return found.target if isinstance(found, Alias) else found
 
     def entries(self) -> dict[str, tuple[Scalar, Node]]:
         """Key text to the key's node and the value, aliases followed; own pairs win over merged ones."""
@@ -101,7 +113,7 @@ class Map:
         return {**merged, **own}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Seq:
     """A sequence. `flow` says that it is written with brackets. `items` may hold aliases."""
 
@@ -113,7 +125,7 @@ class Seq:
     anchor: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Alias:
     """`*name`, and the node that it stands for."""
 
@@ -148,34 +160,32 @@ def stops(data: bytes, node: Node) -> int:
     return end
 
 
-class _Offsets:
-    """Character index to byte offset."""
-
-    def __init__(self, text: str, shift: int) -> None:
-        self._shift = shift
-        self._table: array[int] | None = None
-        if not text.isascii():
-            table = array("L", bytes(0))
-            at = 0
-            for char in text:
-                table.append(at)
-                code = ord(char)
-                at += 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
-            table.append(at)
-            self._table = table
-
-    def __call__(self, index: int) -> int:
-        if self._table is None:
-            return index + self._shift
-        return self._table[min(index, len(self._table) - 1)] + self._shift
-
-
+_MARKS = frozenset("&!'\"|>")
+"""What a scalar begins with that is more than its plain text."""
+_PLAIN = ("yaml-plain",)
+_WIDE = re.compile("[^\x00-\x7f]")
 _STYLES = {None: "plain", "'": "single", '"': "double", "|": "literal", ">": "folded", "": "plain"}
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _VALUE_BREAK = re.compile("[\n\u2028\u2029]")
 _LINE = re.compile("([^\r\n\x85\u2028\u2029]*)(\r\n|[\r\n\x85\u2028\u2029]|\\Z)")
 _HEADER = re.compile("[|>]([0-9+-]*)[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?(?:\r\n|[\r\n\x85\u2028\u2029]|\\Z)")
 _PROPERTY = re.compile("[&!][^\\s]*[ \t]*(?:(?:#[^\r\n\x85\u2028\u2029]*)?(?:\r\n|[\r\n\x85\u2028\u2029])[ \t]*)*")
+
+
+class _Offsets:
+    """Character index to byte offset, in a text that is not all ASCII: what the characters before it take beyond one
+    byte each."""
+
+    def __init__(self, text: str, shift: int) -> None:
+        self._places = array("L")
+        self._beyond = array("L", (shift,))
+        for match in _WIDE.finditer(text):
+            char = match.group()
+            self._places.append(match.start())
+            self._beyond.append(self._beyond[-1] + (1 if char < "\u0800" else 2 if char < "\U00010000" else 3))
+
+    def __getitem__(self, index: int) -> int:
+        return index + self._beyond[bisect_left(self._places, index)]
 
 
 class _Reader:
@@ -190,7 +200,9 @@ class _Reader:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise Unreadable("the file is not UTF-8 text", line) from None
-        self.at = _Offsets(self.text, len(_BOM) if bom else 0)
+        shift = len(_BOM) if bom else 0
+        ascii_only = self.text.isascii()
+        self.at = range(shift, shift + len(self.text) + 1) if ascii_only else _Offsets(self.text, shift)
 
     def documents(self) -> Iterator[Document]:
         try:
@@ -202,78 +214,93 @@ class _Reader:
 
     def _documents(self) -> Iterator[Document]:
         parser = yaml.CSafeLoader(self.text)
+        at, text, next_event = self.at, self.text, parser.get_event
+        scalar_event, mapping_start, mapping_end = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.MappingEndEvent
         try:
             start = 0
             anchors: dict[str, Scalar | Map | Seq] = {}
             stack: list[tuple[Any, list[Node]]] = []
-            root: Node | None = None
+            roots: list[Node] = []
+            siblings = roots
             while True:
-                event: Any = parser.get_event()  # the stubs leave marks and attributes open
+                event: Any = next_event()  # the stubs leave marks and attributes open
                 kind = type(event)
-                if event is None or kind is yaml.StreamEndEvent:
-                    return
-                if kind is yaml.DocumentStartEvent:
-                    start, anchors, root = event.start_mark.index, {}, None
-                    continue
-                if kind is yaml.DocumentEndEvent:
-                    if root is not None:
-                        yield Document(root, self.at(start), max(self.at(event.start_mark.index), root.end))
-                    continue
                 node: Node
-                if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
+                if kind is scalar_event:
+                    value, begin = event.value, event.start_mark.index
+                    # Nearly all scalars are like this, and it is nearly all of the time.
+                    if value and text.startswith(value, begin) and text[begin] not in _MARKS:
+                        end = event.end_mark.index
+                        if end - begin == len(value):
+                            span = Span(at[begin], at[end])
+                            siblings.append(Scalar(value, span, span, "plain", _PLAIN, "", "", span.start))
+                            continue
+                    node = self._scalar(event)
+                elif kind is mapping_start or kind is yaml.SequenceStartEvent:
                     if len(stack) >= MAX_DEPTH:
                         raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.line + 1)
-                    stack.append((event, []))
+                    stack.append((event, siblings))
+                    siblings = []
                     continue
-                if kind is yaml.ScalarEvent:
-                    node = self._scalar(event)
+                elif kind is mapping_end or kind is yaml.SequenceEndEvent:
+                    children = siblings
+                    opening, siblings = stack.pop()
+                    node = self._collection(opening, children, event)
                 elif kind is yaml.AliasEvent:
                     target = anchors.get(event.anchor)
                     if target is None:
                         raise Unreadable("an alias names no anchor", event.start_mark.line + 1)
-                    node = Alias(event.anchor, self.at(event.start_mark.index), self.at(event.end_mark.index), target)
-                elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
-                    opening, children = stack.pop()
-                    node = self._collection(opening, children, event.end_mark.index)
+                    siblings.append(Alias(event.anchor, at[event.start_mark.index], at[event.end_mark.index], target))
+                    continue
+                elif kind is yaml.DocumentStartEvent:
+                    start, anchors = event.start_mark.index, {}
+                    continue
+                elif kind is yaml.DocumentEndEvent:
+                    if roots:
+                        root = roots.pop()
+                        yield Document(root, at[start], max(at[event.start_mark.index], root.end))
+                    continue
+                elif event is None or kind is yaml.StreamEndEvent:
+                    return
                 else:
                     continue
-                if not isinstance(node, Alias) and node.anchor:
+                if node.anchor:
                     anchors[node.anchor] = node
-                if stack:
-                    stack[-1][1].append(node)
-                else:
-                    root = node
+                siblings.append(node)
         finally:
             parser.dispose()
 
-    def _collection(self, event: Any, children: list[Node], end: int) -> Map | Seq:
-        flow = bool(event.flow_style)
-        start = self.at(event.start_mark.index)
-        stop = self.at(end) if flow or not children else children[-1].end
-        tag, anchor = event.tag or "", event.anchor or ""
-        if isinstance(event, yaml.MappingStartEvent):
-            pairs = tuple(zip(children[::2], children[1::2], strict=True))
-            return Map(pairs, start, stop, flow, tag, anchor)
+    def _collection(self, opening: Any, children: list[Node], closing: Any) -> Map | Seq:
+        flow = bool(opening.flow_style)
+        start = self.at[opening.start_mark.index]
+        stop = self.at[closing.end_mark.index] if flow or not children else children[-1].end
+        tag, anchor = opening.tag or "", opening.anchor or ""
+        if type(opening) is yaml.MappingStartEvent:
+            each = iter(children)
+            return Map(tuple(zip(each, each, strict=True)), start, stop, flow, tag, anchor)
         return Seq(tuple(children), start, stop, flow, tag, anchor)
 
     def _scalar(self, event: Any) -> Scalar:
-        begin, end = event.start_mark.index, event.end_mark.index
-        start = begin
-        style = _STYLES[event.style]
+        begin, end, value = event.start_mark.index, event.end_mark.index, event.value
+        style, anchor, tag = _STYLES[event.style], event.anchor or "", event.tag or ""
+        if style in ("literal", "folded"):
+            return self._block(event, begin, self._after_properties(event, begin, end), style)
+        start = self._after_properties(event, begin, end)
+        inner = (start, end) if style == "plain" else (start + 1, end - 1)
+        if style == "plain" and not value:
+            inner = (start, start) if anchor or tag else (end, end)
+            start, end = inner
+        return self._exact(event, (f"yaml-{style}",), inner, (start, end), begin)
+
+    def _after_properties(self, event: Any, start: int, end: int) -> int:
+        """Where the text of a scalar begins, behind its tag and its anchor."""
         if event.anchor or event.tag:
             while self.text[start : start + 1] in ("&", "!") and start < end:
                 match = _PROPERTY.match(self.text, start, end)
                 if match is None or match.end() == start:
                     break
                 start = match.end()
-            start = min(start, end)
-        if style in ("literal", "folded"):
-            return self._block(event, begin, start, style)
-        inner = (start + 1, end - 1) if style in ("single", "double") else (start, end)
-        if style == "plain" and not event.value:
-            inner = (end, end) if not (event.anchor or event.tag) else (start, start)
-            start, end = inner
-        return self._exact(event, (f"yaml-{style}",), inner, (start, end), begin)
+        return min(start, end)
 
     def _block(self, event: Any, begin: int, start: int, style: str) -> Scalar:
         header = _HEADER.match(self.text, start)
@@ -319,15 +346,16 @@ class _Reader:
                 exact = False
             if not exact:
                 raise Unreadable("a text is written in a form that cannot be located", event.start_mark.line + 1)
+        at = self.at
         return Scalar(
             event.value,
-            Span(self.at(inner[0]), self.at(inner[1])),
-            Span(self.at(literal[0]), self.at(literal[1])),
+            Span(at[inner[0]], at[inner[1]]),
+            Span(at[literal[0]], at[literal[1]]),
             _STYLES[event.style],
             chain,
             event.tag or "",
             event.anchor or "",
-            self.at(begin),
+            at[begin],
         )
 
 
@@ -349,6 +377,7 @@ def documents(data: bytes) -> tuple[Document, ...]:
 _SIMPLE = re.compile(r"[A-Za-z0-9_/-]+\Z")
 
 
+@lru_cache(maxsize=4096)
 def segment(name: str) -> str:
     """One step of a pointer; names with other characters are quoted, so that a pointer reads back one way only."""
     return name if _SIMPLE.match(name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
