@@ -183,6 +183,8 @@ class Settings:
     """Name of an existing External Secrets store, `Kind/name` or `name`."""
     marathon_secrets: bool = False
     """Whether a plugin of Marathon delivers secrets, from a store into which people copy those of the vault."""
+    vault_id: str = ""
+    """Resource id of the vault (`/subscriptions/.../vaults/NAME`), for what the deployment itself reads."""
 
 
 @dataclass(frozen=True, slots=True)

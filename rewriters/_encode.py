@@ -480,7 +480,17 @@ def _same(value: bytes) -> bytes:
     return value
 
 
+def _arm_units(raw: bytes) -> Units:
+    """A text of an ARM template: `[[` at its beginning stands for one bracket when it ends with one."""
+    if raw.startswith(b"[[") and raw.endswith(b"]"):
+        yield 1, b"", False
+        raw = raw[1:]
+    if raw:
+        yield len(raw), raw, True
+
+
 _FACTORIES: dict[str, Callable[[str], Codec]] = {
+    "arm": lambda _: _Units(_arm_units, lambda value: b"[" * (value.startswith(b"[") and value.endswith(b"]")) + value),
     "raw": lambda _: _Units(_tokens(re.compile(rb"(?!)"), lambda match: b""), _same),
     "base64": _base64,
     "url": _url,
@@ -518,7 +528,7 @@ _HCL = ("hcl-string", "hcl-template", "hcl-text", "hcl-heredoc", "hcl-lines")
 _XML = ("xml-attribute", "xml-text", "xml-cdata")
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
 SYNTAX = frozenset(
-    ("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "json", "after", *_YAML, *_XML, *_HCL)
+    ("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "arm", "json", "after", *_YAML, *_XML, *_HCL)
 )
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
