@@ -193,6 +193,7 @@ class Variables:
     files: Files
     given: dict[tuple[str, str], Reference] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    _here: dict[str, list[str]] = field(default_factory=dict)
     _used: dict[str, set[str]] = field(default_factory=dict)
     _kept: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[str, dict[str, Reference]] = field(default_factory=dict)
@@ -203,13 +204,19 @@ class Variables:
             self._known[folder] = dict(fetch.variables(folder, self.files))
         return self._known[folder]
 
+    def _in(self, folder: str) -> list[str]:
+        """The files of this folder."""
+        if not self._here:
+            for path in self.files:
+                self._here.setdefault(folder_of(path), []).append(path)
+        return self._here.get(folder, [])
+
     def used(self, folder: str) -> set[str]:
         """The variables that the folder's files give a meaning."""
         if folder not in self._used:
             found: set[str] = set()
-            for path, data in self.files.items():
-                if folder_of(path) != folder:
-                    continue
+            for path in self._in(folder):
+                data = self.files[path]
                 try:
                     if claims(path, data[:4096]):
                         found |= used_by(data)
@@ -226,8 +233,9 @@ class Variables:
         """The names that files of variables in this folder give to values: they keep them when those move."""
         if folder not in self._kept:
             self._kept[folder] = found = set()
-            for path, data in self.files.items():
-                if folder_of(path) == folder and dotenv_claims(path, data[:4096]):
+            for path in self._in(folder):
+                data = self.files[path]
+                if dotenv_claims(path, data[:4096]):
                     with suppress(Unreadable):
                         found |= {statement.key for statement in statements(data)}
         return self._kept[folder]

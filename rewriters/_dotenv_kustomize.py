@@ -1,4 +1,4 @@
-"""Whether a kustomization packs a file of variables into a ConfigMap or a Secret.
+"""The files of variables that kustomizations pack into a ConfigMap or a Secret.
 
 Source: Kustomize reference, `configMapGenerator` and `secretGenerator` (`envs`, `env`, `files`).
 """
@@ -9,24 +9,27 @@ from rewriters._api import Files, Unreadable
 from rewriters._compose_project import folder_of, inside
 from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
 
-__all__ = ["generated"]
+__all__ = ["packed"]
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
-def generated(path: str, files: Files) -> str:
-    """The kustomization that names `path` in a generator; empty without one."""
-    name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
+def packed(files: Files) -> dict[str, str]:
+    """The files that a generator names, each with the kustomization that does, the first one by its path."""
+    found: dict[str, str] = {}
     for other, data in sorted(files.items()):
-        if other.rsplit("/", 1)[-1] not in _NAMES or name not in data:
+        if other.rsplit("/", 1)[-1] not in _NAMES or b"Generator" not in data:
             continue
         try:
             roots = [document.root for document in documents(data)]
         except Unreadable:
             continue
-        if any(inside(folder_of(other), source) == path for root in roots for source in _sources(root)):
-            return other
-    return ""
+        for root in roots:
+            for source in _sources(root):
+                path = inside(folder_of(other), source)
+                if path is not None:
+                    found.setdefault(path, other)
+    return found
 
 
 def _sources(root: Node) -> list[str]:

@@ -66,6 +66,10 @@ class Vaults:
     def __init__(self, manifests: Iterable[Manifest], settings: Settings) -> None:
         self.settings = settings
         self.objects = [thing for manifest in manifests for thing in manifest.objects]
+        self._logins: dict[str, list[Object]] = {}
+        for thing in self.objects:
+            for name in _login_names(thing.root):
+                self._logins.setdefault(name, []).append(thing)
         self.paths = {manifest.path for manifest in manifests}
         self.unclear = {manifest.path for manifest in manifests if manifest.repeated}
         apis = {thing.api for thing in self.objects if thing.api.startswith("external-secrets.io/")}
@@ -96,9 +100,8 @@ class Vaults:
     def opened_with(self, secret: Object) -> bool:
         """Whether a store or a volume of the driver logs in to a vault with this Secret."""
         return any(
-            _opens_with(thing.root, secret.name)
-            for thing in self.objects
-            if same_namespace(thing.namespace, secret.namespace) or thing.kind == "ClusterSecretStore"
+            same_namespace(thing.namespace, secret.namespace) or thing.kind == "ClusterSecretStore"
+            for thing in self._logins.get(secret.name, ())
         )
 
     def operators(self) -> list[str]:
@@ -296,23 +299,25 @@ class Vaults:
         return dict(found)
 
 
-def _opens_with(root: Map, name: str) -> bool:
+def _login_names(root: Map) -> set[str]:
+    """The Secrets that a store or a volume of the driver logs in with."""
+    names: set[str] = set()
     todo: list[tuple[Node, bool]] = [(root, False)]
-    seen: set[int] = set()
+    seen: set[tuple[int, bool]] = set()
     while todo:
         node, login = todo.pop()
         node = follow(node)
-        if isinstance(node, Scalar) or id(node) in seen:
+        if isinstance(node, Scalar) or (id(node), login) in seen:
             continue
-        seen.add(id(node))
+        seen.add((id(node), login))
         if isinstance(node, Seq):
             todo += [(item, login) for item in node.items]
             continue
-        if login and text_at(node, "name") == name:
-            return True
+        if login:
+            names.add(text_at(node, "name"))
         logins = ("authSecretRef", "nodePublishSecretRef")
         todo += [(value, login or _text(key) in logins) for key, value in node.pairs]
-    return False
+    return names
 
 
 def _text(node: Node) -> str:

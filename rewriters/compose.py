@@ -7,7 +7,18 @@ the folder's fetch script; where an image is known to read `NAME_FILE`, it is a 
 
 from __future__ import annotations
 
-from rewriters._api import Delivery, Files, Lookup, Request, Requirement, Rewrite, Slot, Unreadable, Variable
+from rewriters._api import (
+    Assignment,
+    Delivery,
+    Files,
+    Lookup,
+    Request,
+    Requirement,
+    Rewrite,
+    Slot,
+    Unreadable,
+    Variable,
+)
 from rewriters._compose_effective import deliveries
 from rewriters._compose_project import Variables, claims
 from rewriters._compose_rewrite import FileRewrite
@@ -29,7 +40,9 @@ def rewrite(request: Request) -> Rewrite:
 
 def _rewrite(request: Request) -> Rewrite:
     variables = Variables(request.files)
-    assigned = {item.slot.path for item in request.assignments}
+    assigned: dict[str, list[Assignment]] = {}
+    for item in sorted(request.assignments, key=lambda item: (item.slot.span, item.part is not None)):
+        assigned.setdefault(item.slot.path, []).append(item)
     work: list[FileRewrite] = []
     for path, data in sorted(request.files.items()):
         if path not in assigned and not (request.requirements and claims(path, data[:4096])):
@@ -40,9 +53,8 @@ def _rewrite(request: Request) -> Rewrite:
             if path in assigned:
                 raise
             continue
-        for item in sorted(request.assignments, key=lambda item: (item.slot.span, item.part is not None)):
-            if item.slot.path == path:
-                one.assign(item)
+        for item in assigned.get(path, ()):
+            one.assign(item)
         for need in request.requirements:
             one.require(need)
         work.append(one)

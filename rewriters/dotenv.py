@@ -33,7 +33,7 @@ from rewriters._compose_environment import Environment
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
 from rewriters._compose_project import claims as compose_claims
-from rewriters._dotenv_kustomize import generated
+from rewriters._dotenv_kustomize import packed
 from rewriters._dotenv_read import Statement, claims, escaped_dollars, statements, text_of, unescaped, values
 from rewriters._encode import locate
 from rewriters._unsplit import unsplit
@@ -94,41 +94,38 @@ class _Readers:
     unclear: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Composed:
-    """What one Compose file says of files of variables."""
+class _Context:
+    """What all files of a root say about who reads which file of variables, looked through once."""
 
-    path: str
-    files: tuple[EnvFile, ...]
-    used: frozenset[str]
+    def __init__(self, files: Files) -> None:
+        self._packed = packed(files)
+        self._naming: dict[str, list[tuple[str, EnvFile]]] = {}
+        self._unclear: list[str] = []
+        self._used: dict[str, set[str]] = {}
+        for path, data in sorted(files.items()):
+            if compose_claims(path, data[:4096]):
+                try:
+                    named, used = env_files(path, data), used_by(data)
+                except Unreadable:
+                    continue
+                for one in named:
+                    if one.path is None:
+                        self._unclear.append(path)
+                    else:
+                        self._naming.setdefault(one.path, []).append((path, one))
+                self._used.setdefault(folder_of(path), set()).update(used)
 
-
-def _composed(files: Files) -> tuple[_Composed, ...]:
-    found: list[_Composed] = []
-    for path, data in sorted(files.items()):
-        if compose_claims(path, data[:4096]):
-            try:
-                found.append(_Composed(path, env_files(path, data), frozenset(used_by(data))))
-            except Unreadable:
-                continue
-    return tuple(found)
-
-
-def _readers(path: str, files: Files, composed: tuple[_Composed, ...]) -> _Readers:
-    folders: dict[str, None] = {}
-    raw = False
-    beside: set[str] = set()
-    unclear = ""
-    for other in composed:
-        for named in other.files:
-            if named.path is None and f"/{path}".startswith(f"/{folder_of(other.path)}/".replace("//", "/")):
-                unclear = other.path
-            if named.path == path:
-                raw = raw or named.raw
-                folders[folder_of(other.path)] = None
-        if path.rsplit("/", 1)[-1] == ".env" and folder_of(other.path) == folder_of(path):
-            beside |= other.used
-    return _Readers(tuple(folders), raw, frozenset(beside), generated(path, files), unclear)
+    def readers(self, path: str) -> _Readers:
+        naming = self._naming.get(path, ())
+        beside = self._used.get(folder_of(path), ()) if path.rsplit("/", 1)[-1] == ".env" else ()
+        below = (other for other in self._unclear if f"/{path}".startswith(f"/{folder_of(other)}/".replace("//", "/")))
+        return _Readers(
+            folders=tuple(dict.fromkeys(folder_of(other) for other, _ in naming)),
+            raw=any(named.raw for _, named in naming),
+            beside=frozenset(beside),
+            kustomization=self._packed.get(path, ""),
+            unclear=next(below, ""),
+        )
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -139,8 +136,11 @@ def _rewrite(request: Request) -> Rewrite:
     if not request.assignments:
         return Rewrite()
     work = _Work(request.files)
-    for path in dict.fromkeys(item.slot.path for item in request.assignments):
-        work.file(path, [item for item in request.assignments if item.slot.path == path])
+    by_path: dict[str, list[Assignment]] = {}
+    for item in request.assignments:
+        by_path.setdefault(item.slot.path, []).append(item)
+    for path, assignments in by_path.items():
+        work.file(path, assignments)
     variables = [Variable(folder, name, reference) for (folder, name), reference in work.variables.given.items()]
     return Rewrite(
         edits=tuple(work.edits),
@@ -167,7 +167,7 @@ class _Work:
     def __init__(self, files: Files) -> None:
         self.files = files
         self.variables = Variables(files)
-        self.composed = _composed(files)
+        self.context = _Context(files)
         self.edits: list[Edit] = []
         self.refusals: list[Refusal] = []
 
@@ -176,7 +176,7 @@ class _Work:
 
     def file(self, path: str, assignments: list[Assignment]) -> None:
         data = self.files[path]
-        readers = _readers(path, self.files, self.composed)
+        readers = self.context.readers(path)
         by_span = {statement.span: statement for statement in statements(data)}
         keys = [statement.key for statement in by_span.values()]
         taken: list[Span] = []
@@ -283,22 +283,20 @@ class _Work:
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
     """Each variable of each file, as its reader gets it; a comment that a rewrite left, as the fetch script sets it."""
     found: list[Delivery] = []
-    composed = _composed(files)
+    context = _Context(files)
     for path, data in sorted(files.items()):
         if claims(path, data[:4096]):
-            given = dict(_values(path, data, files, composed, lookup))
+            given = dict(_values(path, data, files, context, lookup))
             found += [
                 Delivery(Address(path, path, "env", key), Plaintext(value)) for key, value in sorted(given.items())
             ]
     return tuple(found)
 
 
-def _values(
-    path: str, data: bytes, files: Files, composed: tuple[_Composed, ...], lookup: Lookup
-) -> Iterator[tuple[str, bytes]]:
+def _values(path: str, data: bytes, files: Files, context: _Context, lookup: Lookup) -> Iterator[tuple[str, bytes]]:
     own = fetch.variables(folder_of(path), files)
     references: dict[str, Reference] = {}
-    for folder in (*_readers(path, files, composed).folders, folder_of(path)):
+    for folder in (*context.readers(path).folders, folder_of(path)):
         for name, reference in fetch.variables(folder, files).items():
             references.setdefault(name, reference)
     outside = Environment(references, lookup)
