@@ -44,7 +44,7 @@ REASONS: dict[str, str] = {
     "": "this attribute takes no reference",
     "command": "the command line of a service takes no reference",
     "store": "the store of diagnostic data takes no reference, only an encrypted text",
-    "user": "the password of a user takes no reference, only an encrypted text",
+    "password": "this password takes no reference, only an encrypted text",
     "driver": "the options of a volume's or a log's driver take no reference",
     "cluster": "the settings of a cluster take no reference, only an encrypted text",
     "typed": "it is a reference already, or encrypted",
@@ -56,7 +56,7 @@ ALTERNATIVES: dict[str, str] = {
     "": "put the credential into an environment variable or a setting, and have the service read it there",
     "command": "set an environment variable of the code package to a reference, and have the program read it there",
     "store": "encrypt the text with Invoke-ServiceFabricEncryptText, or collect the data with the Azure Monitor agent",
-    "user": "use a group managed service account, or encrypt the text with Invoke-ServiceFabricEncryptText",
+    "password": "encrypt the text with Invoke-ServiceFabricEncryptText; or take a group managed service account",
     "driver": "give the service a managed identity and have it mount or log with that",
     "cluster": "encrypt the text with Invoke-ServiceFabricEncryptText, or take the setting from the cluster's template",
     "typed": "convert an encrypted value by hand: only the cluster's certificate can read it",
@@ -71,11 +71,17 @@ _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 """The object identifier of CMS enveloped data, which is how Service Fabric encrypts a text."""
 _REFERENCE_TYPES = frozenset(("keyvaultreference", "managedkeyvaultreference"))
 _TYPED = frozenset(("EnvironmentVariable", "Parameter", "RepositoryCredentials", "DriverOption"))
-_FLAGS = ("IsEncrypted", "PasswordEncrypted", "PasswordSecretEncrypted", "ConnectionStringIsEncrypted")
+_FLAGS = (
+    "IsEncrypted",
+    "PasswordEncrypted",
+    "IsPasswordEncrypted",
+    "PasswordSecretEncrypted",
+    "ConnectionStringIsEncrypted",
+)
 _OTHER_PLACES: dict[str, tuple[Place, str]] = {
-    "Password": ("secret", "user"),
-    "AccountPassword": ("secret", "user"),
-    "PasswordSecret": ("secret", "user"),
+    "Password": ("secret", "password"),
+    "AccountPassword": ("secret", "password"),
+    "PasswordSecret": ("secret", "password"),
     "ConnectionString": ("config", "store"),
 }
 """Attributes that hold credentials and take no reference, with why not."""

@@ -22,7 +22,11 @@ __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 NAME = "servicefabric"
 
 _NAMESPACE = b"http://schemas.microsoft.com/2011/01/fabric"
-_ROOT = re.compile(rb"<(?:[\w.-]+:)?(?:ApplicationManifest|ServiceManifest|Settings|Application|ClusterManifest)[\s>]")
+_ROOT = re.compile(
+    rb"\s*+(?:<\?.*?\?>\s*+|<!--.*?-->\s*+)*+<(?:[\w.-]+:)?"
+    rb"(?:ApplicationManifest|ServiceManifest|Settings|Application|ClusterManifest)[\s>]",
+    re.DOTALL,
+)
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -30,8 +34,8 @@ def claims(path: str, head: bytes) -> bool:
     if not path.lower().endswith(".xml"):
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        head = head.replace(b"\0", b"")  # is said to be unreadable, not passed over
-    return _NAMESPACE in head and _ROOT.search(head) is not None
+        head = head[2:].replace(b"\0", b"")  # is said to be unreadable, not passed over
+    return _NAMESPACE in head and _ROOT.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:
