@@ -173,7 +173,8 @@ def _escape(parameter: str) -> Codec:
     """
     mark, chosen = parameter[:1].encode(), parameter[1:].encode()
     pattern = re.compile(re.escape(mark) + b"([" + re.escape(chosen) + b"])")
-    special = re.compile(b"([" + re.escape(chosen.replace(b"\n", b"")) + b"])")
+    written = chosen.replace(b"\n", b"")
+    special = re.compile(b"([" + re.escape(written) + b"])" if written else b"(?!)()")
     return _Units(
         _tokens(pattern, lambda match: match[1].replace(b"\n", b"")),
         lambda value: special.sub(lambda match: mark + match[1], value),
