@@ -9,32 +9,37 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from rewriters._aci_read import ENVIRONMENT, REGISTRY, STORAGE
 from rewriters._api import Place
 
 __all__ = [
     "ALTERNATIVES",
-    "APP_ENVIRONMENT",
+    "APPS",
     "APP_SECRET",
-    "GROUPS",
+    "APP_VARIABLE",
+    "HIDDEN",
     "REASONS",
     "SECURE",
     "SETTING",
+    "SITES",
     "VALUE",
+    "config_of",
     "property_of",
 ]
 
-VALUE, SECURE, SETTING, APP_SECRET, APP_ENVIRONMENT = (
+VALUE, SECURE, HIDDEN, SETTING, APP_SECRET, APP_VARIABLE = (
     "parameter-reference",
     "secure-parameter",
+    "secure-value",
     "app-setting-reference",
     "container-app-secret",
     "container-app-secret-ref",
 )
-"""Kinds of reference: a parameter's value from the vault; a new secure parameter; an App Service setting; a secret of
-a container app, and a variable that takes one."""
+"""Kinds of reference: a parameter's value from the vault; a new secure parameter; the same, in the resource's own
+`secureValue`; a setting that App Service resolves; a secret of a container app, and a variable that takes one."""
 
 GROUPS = "microsoft.containerinstance/containergroups"
+SITES = ("microsoft.web/sites", "microsoft.web/sites/slots")
+APPS = ("microsoft.app/containerapps", "microsoft.app/jobs")
 
 REASONS: dict[str, str] = {
     "expression": "it is an expression, evaluated when the template is deployed",
@@ -66,21 +71,48 @@ ALTERNATIVES: dict[str, str] = {
     "other": "make the value a securestring parameter, and use it here",
 }
 
-_ROWS: dict[str, tuple[tuple[str, str, Place], ...]] = {
+_Row = tuple[str, str, Place]
+_SITE: tuple[_Row, ...] = (
+    (r"(?:siteconfig/)?appsettings/\d+/value", SETTING, "env"),
+    (r"(?:siteconfig/)?connectionstrings/\d+/connectionstring", SETTING, "env"),
+)
+_APP: tuple[_Row, ...] = (
+    (r"configuration/secrets/\d+/value", APP_SECRET, "secret"),
+    (r"template/(?:initcontainers|containers)/\d+/env/\d+/value", APP_VARIABLE, "env"),
+    (r"template/(?:initcontainers|containers)/\d+/(?:command|args)/\d+", SECURE, "arg"),
+)
+_ROWS: dict[str, tuple[_Row, ...]] = {
     GROUPS: (
-        (r"(?:initcontainers|containers)/\d+/properties/environmentvariables/\d+/value", ENVIRONMENT, "env"),
-        (r"(?:initcontainers|containers)/\d+/properties/environmentvariables/\d+/securevalue", ENVIRONMENT, "secret"),
+        (r"(?:initcontainers|containers)/\d+/properties/environmentvariables/\d+/value", HIDDEN, "env"),
+        (r"(?:initcontainers|containers)/\d+/properties/environmentvariables/\d+/securevalue", SECURE, "secret"),
         (r"(?:initcontainers|containers)/\d+/properties/command/\d+", SECURE, "arg"),
-        (r"imageregistrycredentials/\d+/password", REGISTRY, "registry"),
-        (r"volumes/\d+/azurefile/storageaccountkey", STORAGE, "volume"),
+        (r"imageregistrycredentials/\d+/password", SECURE, "registry"),
+        (r"volumes/\d+/azurefile/storageaccountkey", SECURE, "volume"),
         (r"volumes/\d+/secret/[^/]+", SECURE, "secret"),
     ),
     "microsoft.resources/deploymentscripts": (
-        (r"environmentvariables/\d+/value", SECURE, "env"),
+        (r"environmentvariables/\d+/value", HIDDEN, "env"),
         (r"environmentvariables/\d+/securevalue", SECURE, "secret"),
         (r"(?:scriptcontent|arguments)", "-script", "arg"),
     ),
+    "microsoft.keyvault/vaults/secrets": ((r"value", SECURE, "secret"),),
+    **dict.fromkeys(APPS, _APP),
+    **dict.fromkeys(SITES, _SITE),
+    **{f"{site}/config/web": _SITE for site in SITES},
+    **{f"{site}/config/appsettings": ((r".+", SETTING, "env"),) for site in SITES},
+    **{f"{site}/config/connectionstrings": ((r".+/value", SETTING, "env"),) for site in SITES},
 }
+
+
+_CONFIG = re.compile(r"(?:\A|[/'])([a-z]+)[')\]\s]*\Z")
+
+
+def config_of(kind: str, name: str) -> str:
+    """The type of a resource, and for a `config` of App Service also which one, which only its name says."""
+    if not kind.startswith("microsoft.web/sites/") or not kind.endswith("/config"):
+        return kind
+    match = _CONFIG.search(name.lower())
+    return f"{kind}/{match[1]}" if match is not None else kind
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from rewriters._api import Place, Slot, Unreadable
-from rewriters._arm_kinds import REASONS, SECURE, VALUE, property_of
+from rewriters._arm_kinds import REASONS, SECURE, SETTING, VALUE, config_of, property_of
 from rewriters._arm_text import ESCAPED, child, is_escaped, is_expression, pairs, word
 from rewriters._json import read as read_json
 from rewriters._options import option, setting
@@ -175,7 +175,8 @@ class _Finder:
             if name == "properties" and kind == "microsoft.resources/deployments":
                 self.deployment(at, node, value, scope)
             elif name == "properties":
-                self.rest(at, key.text, value, node, index, scope, kind=SECURE, resource=node, type_=kind, below="")
+                type_ = config_of(kind, word(node, "name"))
+                self.rest(at, key.text, value, node, index, scope, kind=SECURE, resource=node, type_=type_, below="")
             elif name == "resources":
                 self.resources(at, value, scope, kind)
             elif name == "tags":
@@ -216,6 +217,8 @@ class _Finder:
                 for number, key, content in pairs(value):
                     valued = key.text.lower() in ("value", "securevalue", "connectionstring")
                     inner = known if known and valued and not is_expression(known) else key.text
+                    if inner.lower() == "value" and type_.endswith("/config/connectionstrings"):
+                        inner = label
                     todo.append(((*at, key.text), inner, content, value, number, _step(path, key.text)))
             elif isinstance(value, Seq):
                 before = ""
@@ -255,7 +258,7 @@ class _Finder:
             kind, refused = "", "expression"
         elif is_escaped(text):
             text, encoding = text[1:], (*encoding, ESCAPED)
-        if kind and scope is not None and scope.outer:
+        if kind not in ("", SETTING) and scope is not None and scope.outer:
             kind, refused = "", "outer"
         pointer = join(*where)
         count = self.pointers[pointer] = self.pointers.get(pointer, 0) + 1

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewriters._api import Assignment, Files, Refusal, Request, Rewrite, Unreadable
+from rewriters._arm_apps import Apps
 from rewriters._arm_deploy import Deployments
-from rewriters._arm_kinds import ALTERNATIVES
+from rewriters._arm_kinds import ALTERNATIVES, HIDDEN, REASONS, SETTING
 from rewriters._arm_pairs import beside, template_of
 from rewriters._arm_read import Document, Site, read
-from rewriters._arm_text import pairs
+from rewriters._arm_text import child, pairs
 from rewriters._azure_identity import No, whole_text
-from rewriters._yaml import Map
+from rewriters._yaml import Map, Scalar
 from rewriters.arm import claims
 
 __all__ = ["rewrite"]
@@ -29,6 +30,7 @@ def rewrite(request: Request) -> Rewrite:
         return Rewrite()
     documents = _documents(assigned, request.files)
     work = Deployments(request.files, request.settings, documents, _owners(documents))
+    apps = Apps(work)
     refusals: list[Refusal] = []
     todo: list[tuple[Assignment, Site]] = []
     for path, items in assigned.items():
@@ -38,9 +40,10 @@ def rewrite(request: Request) -> Rewrite:
     for item, site in sorted(todo, key=lambda each: each[1].parameter is None):
         try:
             _possible(item, site)
-            _carry_out(work, item, site)
+            _carry_out(work, apps, item, site)
         except No as no:
             refusals.append(Refusal(item.slot.path, item.slot.pointer, no.reason, no.alternative))
+    apps.finish()
     companions = tuple(work.companions())
     return Rewrite(
         edits=tuple(edit for editor in work.editors() for edit in editor.edits()),
@@ -93,7 +96,7 @@ def _possible(item: Assignment, site: Site) -> None:
         )
 
 
-def _carry_out(work: Deployments, item: Assignment, site: Site) -> None:
+def _carry_out(work: Deployments, apps: Apps, item: Assignment, site: Site) -> None:
     if site.parameter is not None:
         name, entry = site.parameter
         if item.slot.pointer.lower().rpartition(".")[2].startswith("defaultvalue"):
@@ -101,5 +104,16 @@ def _carry_out(work: Deployments, item: Assignment, site: Site) -> None:
         else:
             work.refer(site, name, entry, item.reference)
         return
+    if apps.app(site, item.reference):
+        return
     template = work.template(site)
-    template.replace(site, f"[parameters('{work.parameter(site, item.reference)}')]")
+    text = apps.setting(site, item.reference) if site.kind == SETTING else None
+    if text is None:
+        if site.scope is not None and site.scope.outer:
+            raise No(REASONS["outer"], ALTERNATIVES["outer"])
+        text = f"[parameters('{work.parameter(site, item.reference)}')]"
+    template.replace(site, text)
+    if site.kind == HIDDEN and isinstance(site.owner, Map) and child(site.owner, "secureValue") is None:
+        key = site.owner.pairs[site.index][0]
+        if isinstance(key, Scalar):
+            template.rename(key, "secureValue")

@@ -29,7 +29,7 @@ def vault_id(reference: Reference, files: Files, wanted: str) -> str:
             "a deployment names the vault by its resource id, which does not say that it is in another cloud",
             "write the reference by hand",
         )
-    ask = f"say it in the setting vault_id (az keyvault show --name {name} --query id)"
+    ask = f"say it with --vault-id (az keyvault show --name {name} --query id)"
     if wanted:
         match = _ID.fullmatch(wanted)
         if match is None:

@@ -45,6 +45,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--prefix", default="", help="how names in the vault begin (default: the folder's name)")
     group.add_argument("--placeholders", action="store_true", help="move placeholders such as 'changeme' too")
     group.add_argument("--identity", default="", metavar="ID", help="resource id of the managed identity for ACI")
+    group.add_argument("--vault-id", default="", metavar="ID", help="resource id of the vault, for ARM templates")
     group.add_argument("--client-id", default="", help="client id of the workload identity for Kubernetes")
     group.add_argument("--tenant-id", default="", help="tenant of the vault, for the Secrets Store CSI driver")
     group.add_argument(
@@ -65,6 +66,7 @@ def settings(args: argparse.Namespace) -> Settings:
 
     return Settings(
         identity=args.identity,
+        vault_id=args.vault_id,
         client_id=args.client_id,
         tenant_id=args.tenant_id,
         kubernetes_target=args.kubernetes_target,

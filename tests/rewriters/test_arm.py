@@ -161,7 +161,7 @@ PLACE = ("p.json", "parameters.p.value")
 )
 def test_a_wrong_id_is_refused(wrong: str) -> None:
     (found,) = refusals(move(ONE, PLACE, settings=Settings(vault_id=wrong)))
-    assert "vault_id" in found.alternative
+    assert "--vault-id" in found.alternative
 
 
 def test_an_id_that_another_file_names_is_taken() -> None:
