@@ -104,15 +104,15 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
 }
 
 
-_CONFIG = re.compile(r"(?:\A|[/'])([a-z]+)[')\]\s]*\Z")
+_CONFIG = re.compile(r"(?:\A|[/'])(appsettings|connectionstrings|web)(?=\Z|')")
 
 
 def config_of(kind: str, name: str) -> str:
     """The type of a resource, and for a `config` of App Service also which one, which only its name says."""
     if not kind.startswith("microsoft.web/sites/") or not kind.endswith("/config"):
         return kind
-    match = _CONFIG.search(name.lower())
-    return f"{kind}/{match[1]}" if match is not None else kind
+    found = sorted(_CONFIG.findall(name.lower()))  # `web` may as well be a part of the app's name
+    return f"{kind}/{found[0]}" if found else kind
 
 
 @lru_cache(maxsize=1)

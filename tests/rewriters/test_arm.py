@@ -241,3 +241,98 @@ def test_values_of_any_style_become_references(made: tuple[dict[str, str], dict[
     for place, value in places.items():
         same.setdefault(value, []).append(place)
     assert not refusals(move(files, *places))
+
+
+# --- resources that read the vault by themselves ----------------------------------------------------------------------
+
+WHO = VAULT_ID.replace("Microsoft.KeyVault/vaults/shop", "Microsoft.ManagedIdentity/userAssignedIdentities/web")
+IDENTITIES: list[dict[str, object]] = [
+    {},
+    {"identity": {"type": "SystemAssigned"}},
+    {"identity": {"type": "None"}},
+    {"identity": {"type": "UserAssigned", "userAssignedIdentities": {WHO: {}}}},
+    {"identity": {"type": "UserAssigned", "userAssignedIdentities": {WHO: {}, WHO + "2": {}}}},
+    {"identity": "[parameters('identity')]"},
+]
+
+
+@st.composite
+def applications(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A template with apps of several kinds, and the pointers of the values in it."""
+    resources: list[dict[str, object]] = []
+    places: list[str] = []
+    values = st.builds("S3cr{}".format, VALUES)
+    for number in range(draw(st.integers(1, 3))):
+        name, identity = f"app{number}", draw(st.sampled_from(IDENTITIES))
+        settings = [{"name": key, "value": draw(values)} for key in ("A_TOKEN", "B.KEY")[: draw(st.integers(1, 2))]]
+        version = draw(st.sampled_from(["2022-03-01", "2024-03-01", "[variables('v')]"]))
+        common = {"name": name, "apiVersion": version, **identity}
+        steps = [f'"{item["name"]}"' if "." in item["name"] else item["name"] for item in settings]
+        match draw(st.sampled_from(["site", "config", "app", "group"])):
+            case "site":
+                resources.append(
+                    {"type": "Microsoft.Web/sites", **common, "properties": {"siteConfig": {"appSettings": settings}}}
+                )
+                places += [f"resources.{name}.properties.siteConfig.appSettings.{step}.value" for step in steps]
+            case "config":
+                flat = {item["name"]: item["value"] for item in settings}
+                config = {"type": "Microsoft.Web/sites/config", "name": f"{name}/appsettings", "properties": flat}
+                resources += [{"type": "Microsoft.Web/sites", **common, "properties": {}}, config]
+                places += [f"resources.{name}/appsettings.properties.{step}" for step in steps]
+            case "app":
+                secrets: dict[str, object] = draw(
+                    st.sampled_from([{}, {"configuration": {}}, {"configuration": {"secrets": []}}])
+                )
+                body = {**secrets, "template": {"containers": [{"name": "c", "env": settings}]}}
+                resources.append({"type": "Microsoft.App/containerApps", **common, "properties": body})
+                places += [f"resources.{name}.properties.template.containers.c.env.{step}.value" for step in steps]
+            case _:
+                body = {"containers": [{"name": "c", "properties": {"environmentVariables": settings}}]}
+                resources.append({"type": "Microsoft.ContainerInstance/containerGroups", **common, "properties": body})
+                base = f"resources.{name}.properties.containers.c.properties.environmentVariables"
+                places += [f"{base}.{step}.value" for step in steps]
+    indent = draw(st.sampled_from([None, 2, "\t"]))
+    text = json.dumps({"parameters": {}, "resources": resources}, indent=indent, ensure_ascii=False)
+    return f"{{{TEMPLATE}, {text[1:]}", places
+
+
+@given(applications(), st.sampled_from(["", WHO]))
+def test_applications_of_any_kind_are_handed_the_same(made: tuple[str, list[str]], identity: str) -> None:
+    text, places = made
+    same: dict[bytes, int] = {}
+    found = slots(text)
+    for pointer in places:
+        same.setdefault(found[pointer].value.reveal(), len(same))
+    items = [
+        Assignment(found[pointer], Reference(VAULT, f"the-secret-{same[found[pointer].value.reveal()]}"))
+        for pointer in places
+    ]
+    report = check(arm, {"app.json": text.encode()}, items, settings=Settings(vault_id=VAULT_ID, identity=identity))
+    assert not report.broken, report.broken
+    assert not refusals(report)
+    assert not report.unproven
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("web/appsettings", "web"),
+        ("[concat(parameters('n'), '/appsettings')]", "[parameters('n')]"),
+        ("[concat( variables('n'),'/', 'appsettings')]", "[variables('n')]"),
+        ("[format('{0}/{1}', parameters('n'), 'appsettings')]", "[parameters('n')]"),
+        ("[format('{0}/appsettings', parameters('n'))]", "[parameters('n')]"),
+    ],
+)
+def test_a_configuration_finds_its_app(name: str, owner: str) -> None:
+    resources = [
+        {"type": "Microsoft.Web/sites", "name": "other", "properties": {}},
+        {"type": "Microsoft.Web/sites", "name": owner, "identity": {"type": "SystemAssigned"}, "properties": {}},
+        {"type": "Microsoft.Web/sites/config", "name": name, "properties": {"TOKEN": "Xw5Tq8Lz"}},
+    ]
+    text = f'{{{TEMPLATE}, "resources": {json.dumps(resources)}}}'
+    place = "resources.2.properties.TOKEN" if name.startswith("[") else f"resources.{name}.properties.TOKEN"
+    report = move({"x.json": text}, ("x.json", place), settings=Settings())
+    assert not refusals(report)
+    assert (
+        b"@Microsoft.KeyVault(SecretUri=https://shop.vault.azure.net/secrets/the-secret-0/)" in report.after["x.json"]
+    )
