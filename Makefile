@@ -33,6 +33,7 @@ lint: $(READY)
 bench: $(READY)
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/review.py
+	$(RUN) benchmarks/manifests.py
 
 # Compose's own loader, which the slow tests ask for a second opinion when it is there. Needs Go; takes some minutes once.
 COMPOSE := $(CURDIR)/$(VENV)/oracles/docker-compose

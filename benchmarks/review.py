@@ -36,6 +36,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _page import put
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -427,23 +429,11 @@ def main() -> int:
     text = "\n".join(table(listed, options.places, options.rounds))
     print(text)
     if options.table:
-        put(Path(options.table), text)
+        put(Path(options.table), "benchmarks/review.py", text)
     over = [each.name for each in listed if each.over]
     if over:
         print(f"over the budget: {', '.join(over)}", file=sys.stderr)
     return int(bool(over))
-
-
-MARKERS = ("<!-- benchmarks/review.py -->", "<!-- end of benchmarks/review.py -->")
-
-
-def put(page: Path, text: str) -> None:
-    """Puts the table between its markers of a page."""
-    begin, end = MARKERS
-    before, _, rest = page.read_text("utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    assert found, f"{page} has no markers"
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Literal
 from rewriters._api import Place, Slot, Span
 from rewriters._compose_interpolate import MAX_DEPTH, Substitution, substitutions
 from rewriters._compose_words import words
-from rewriters._encode import Undecodable, decode, partial
+from rewriters._encode import decode, partial
 from rewriters._options import option, setting
 from rewriters._parts import Parts
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, follow, join
@@ -190,7 +190,8 @@ def find(name: str, path: str, data: bytes) -> tuple[Slot, ...]:
     for number, document in enumerate(documents(data)):
         prefix = f"#{number + 1}." if number else ""
         for spot in _spots(document):
-            found += [replace(slot, pointer=prefix + slot.pointer) for slot in _slots(name, path, data, spot)]
+            slots = _slots(name, path, data, spot)
+            found += (replace(slot, pointer=prefix + slot.pointer) for slot in slots) if prefix else slots
     found.sort(key=lambda slot: (slot.span.start, -slot.span.end))
     count: dict[str, int] = {}
     unique: list[Slot] = []
@@ -228,19 +229,8 @@ def _spots(document: Document) -> Iterator[_Spot]:
 
 
 def _slots(name: str, path: str, data: bytes, spot: _Spot) -> Iterator[Slot]:
-    scalar = spot.scalar
-    raw = data[scalar.span.start : scalar.span.end]
     pointer = join(*spot.pointer) or "."
-    try:
-        text = decode(scalar.encoding, raw)
-        if text != scalar.text.encode("utf-8", "surrogatepass"):
-            raise Undecodable
-    except Undecodable:
-        yield Slot(
-            name, path, pointer, spot.key, Plaintext(raw), scalar.span, scalar.literal, ("raw",), "other", (),
-            "this YAML spelling cannot be taken apart: write it on one line first",
-        )  # fmt: skip
-        return
+    text = spot.scalar.text.encode("utf-8", "surrogatepass")
     make = _Maker(name, path, data, spot, text)
     if spot.role in ("environment", "args", "labels"):
         yield from make.keyed(pointer)
@@ -308,7 +298,9 @@ class _Maker:
             reason = reason or _BLOCK_REASON
         span, encoding = placed
         chain = (*encoding, "dollar")
-        value = decode(chain, self.data[span.start : span.end])
+        value = self.text if whole else decode(encoding, self.data[span.start : span.end])
+        if b"$" in value:
+            value = decode(("dollar",), value)
         reason = reason or self._reason(place)
         targets = () if reason else (TARGET,)
         literal = scalar.literal if whole else span

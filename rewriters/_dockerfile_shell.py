@@ -17,6 +17,8 @@ BARE, SINGLE, DOUBLE, COMMENT, SPECIAL = range(5)
 """How a byte is quoted: not at all, in single quotes, in double quotes, inside of a comment, or in `$'...'`."""
 
 MAX_DEPTH = 30
+_ORDINARY = re.compile(rb"[A-Za-z0-9_./:=@%+,~^-]+")
+"""What has no meaning of its own to a shell, outside of quotes or inside."""
 """Deeper nesting of substitutions is read as plain text: every level holds the text of the levels in it."""
 
 ESCAPABLE = b'"$\\`'
@@ -133,6 +135,10 @@ class _Lexer:
     def quoted(self, closer: bytes, at: int) -> int:
         """Between double quotes, or between the braces of an expansion."""
         kind = DOUBLE if b'"' in self.stack else BARE
+        run = _ORDINARY.match(self.text, at, self.end)
+        if run is not None:
+            self.mark(at, run.end(), kind)
+            return run.end()
         char = self.text[at : at + 1]
         if char == b"\\":
             self.mark(at, at + 2, kind)
@@ -149,6 +155,11 @@ class _Lexer:
         return at + (opened or 1)
 
     def bare(self, frame: _Frame, at: int) -> int:
+        run = _ORDINARY.match(self.text, at, self.end)
+        if run is not None:
+            if frame.word < 0:
+                frame.word = at
+            return run.end()
         char = self.text[at : at + 1]
         if char == frame.closer:
             self.finish_word(frame, at)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._api import Place, Slot, Unreadable
 from rewriters._helm_files import NAME, is_template_text, role
 from rewriters._helm_mask import Masked, masked
 from rewriters._options import option, setting
@@ -158,7 +158,7 @@ class _Reader:
             self.repeated = True
             pointer += f"#{self.seen[pointer]}"
         slot = Slot(
-            NAME, self.path, pointer, key, Plaintext(value), Span(item.span.start, item.span.end), item.literal,
+            NAME, self.path, pointer, key, Plaintext(value), item.span, item.literal,
             encoding, _place(steps), () if reason else TARGETS, reason, not reason,
         )  # fmt: skip
         self.sites.append(Site(slot, steps, item, owner, flow))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from rewriters import _encode
-from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._api import Place, Slot, Unreadable
 from rewriters._k8s_claims import ACTION
 from rewriters._k8s_objects import CONTAINERS, STRATEGIES, Form, Object, Site, labelled, text_at
 from rewriters._k8s_reasons import REASONS
@@ -266,12 +266,11 @@ class Walk:
         reason: str,
         interpolates: bool = False,
     ) -> Slot:
-        if item.style not in ("literal", "folded") and ACTION.search(item.text.encode()):
+        if "{{" in item.text and item.style not in ("literal", "folded") and ACTION.search(item.text.encode()):
             raise Unreadable(TEMPLATE, self.reader.data.count(b"\n", 0, item.span.start) + 1)
         pointer = f"{self.object.pointer}.{join(*steps)}"
-        span = Span(item.span.start, item.span.end)
         return Slot(
-            self.reader.platform, self.object.path, pointer, key, Plaintext(value), span, item.literal,
+            self.reader.platform, self.object.path, pointer, key, Plaintext(value), item.span, item.literal,
             encoding, place, () if reason else TARGETS, reason, interpolates,
         )  # fmt: skip
 
