@@ -289,7 +289,7 @@ class _Maker:
     def slot(self, pointer: str, key: str, part: Span, place: Place, reason: str = "") -> Iterator[Slot]:
         """The slot for this part of the decoded scalar, and those of the defaults inside of it."""
         scalar = self.spot.scalar
-        whole = part == Span(0, len(self.text))
+        whole = part.start == 0 and part.end == len(self.text)
         if whole and not self.text and scalar.style == "plain":
             return
         placed = self._locate(part, whole)
@@ -298,7 +298,7 @@ class _Maker:
             reason = reason or _BLOCK_REASON
         span, encoding = placed
         chain = (*encoding, "dollar")
-        value = self.text if whole else decode(encoding, self.data[span.start : span.end])
+        value = self.text[part.start : part.end]
         if b"$" in value:
             value = decode(("dollar",), value)
         reason = reason or self._reason(place)
@@ -308,7 +308,8 @@ class _Maker:
             self.name, self.path, pointer, key, Plaintext(value), span, literal, chain, place, targets, reason,
             interpolates=not reason,
         )  # fmt: skip
-        yield from self._defaults(pointer, key, part, place, reason)
+        if b"$" in self.text:
+            yield from self._defaults(pointer, key, part, place, reason)
 
     def _locate(self, part: Span, whole: bool) -> tuple[Span, tuple[str, ...]] | None:
         scalar = self.spot.scalar

@@ -24,11 +24,12 @@ class Plaintext:
     """
 
     __slots__ = ("__value",)
+    __value: bytes
 
     def __init__(self, value: bytes) -> None:
         if not isinstance(value, bytes):
             raise TypeError("Plaintext takes bytes")
-        self.__value = value
+        object.__setattr__(self, "_Plaintext__value", value)
 
     def reveal(self) -> bytes:
         """The bytes themselves. Callers are listed in `tests/test_promises`; a new one needs a reason there."""
@@ -61,6 +62,4 @@ class Plaintext:
         raise TypeError("a Plaintext cannot be pickled or copied")
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name != "_Plaintext__value" or hasattr(self, "_Plaintext__value"):
-            raise AttributeError("a Plaintext cannot be changed")
-        object.__setattr__(self, name, value)
+        raise AttributeError("a Plaintext cannot be changed")
