@@ -13,7 +13,17 @@ from rewriters._aci_edit import Editor
 from rewriters._api import Assignment, Reference, Span
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, follow, stops
 
-__all__ = ["SAY_IDENTITY", "IdentityEditor", "No", "aliases", "is_identity", "maps", "secret_uri", "whole_text"]
+__all__ = [
+    "SAY_IDENTITY",
+    "IdentityEditor",
+    "No",
+    "aliases",
+    "is_identity",
+    "is_text",
+    "maps",
+    "secret_uri",
+    "whole_text",
+]
 
 _IDENTITY = re.compile(
     r"/subscriptions/[^/\s'\"]+/resourceGroups/[^/\s'\"]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/"
@@ -49,14 +59,15 @@ def whole_text(item: Assignment) -> None:
     if item.part is not None:
         raise No("a reference stands for a whole value here", "move the whole text")
     value = item.slot.value.reveal()
-    if b"\0" in value or not _is_text(value):
+    if b"\0" in value or not is_text(value):
         raise No(
             "the value is no UTF-8 text, which is all that Key Vault holds",
             "store the value base64-encoded, and have the program decode it",
         )
 
 
-def _is_text(value: bytes) -> bool:
+def is_text(value: bytes) -> bool:
+    """Whether these bytes are UTF-8, which is all that Key Vault holds."""
     try:
         value.decode("utf-8")
     except UnicodeDecodeError:

@@ -7,7 +7,8 @@ one. Whether the one is the file's own is asked with `reproduces`.
 
 Sources: YAML 1.1 sections 5.7, 7.3 and 8.1 as LibYAML reads them; RFC 4648 (base64); RFC 3986 section 2.1; RFC 8259
 section 7; the Compose specification, interpolation (`$$`); XML 1.0 sections 2.11, 3.3.3 and 4.6; HCL native syntax
-specification, template expressions, and `flushHeredocTemplateParts` of HCL's parser (what `<<-` takes off each line).
+specification, template expressions, and `flushHeredocTemplateParts` of HCL's parser (what `<<-` takes off each line);
+Azure/bicep, Lexer.cs (`bicep`: the text between single quotes).
 """
 
 from __future__ import annotations
@@ -200,6 +201,25 @@ def _dockerfile_line(parameter: str) -> Codec:
     mark = re.escape(parameter.encode())
     pattern = re.compile(rb"(?<!" + mark + rb")" + mark + rb"[ \t]*\r*\n(?:[ \t\v\f\r]*(?:#[^\n]*)?\n)*")
     return _Units(_tokens(pattern, lambda match: b""), _same)
+
+
+_BICEP = re.compile(rb"\\(?:u\{([0-9A-Fa-f]{1,8})\}|([nrt\\'$]))|\\")
+_BICEP_NAMES = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+
+
+def _bicep_meaning(match: re.Match[bytes]) -> bytes:
+    if match[1]:
+        if int(match[1], 16) > 0x10FFFF:
+            raise Undecodable("an escape names no character")
+        return chr(int(match[1], 16)).encode("utf-8", "surrogatepass")
+    if not match[2]:
+        raise Undecodable("an escape that Bicep does not know")
+    return _BICEP_NAMES.get(match[2], match[2])
+
+
+def _bicep_encode(value: bytes) -> bytes:
+    names = {decoded: name for name, decoded in _BICEP_NAMES.items()}
+    return re.sub(rb"[\\'\n\r\t]|\$(?=\{)", lambda match: b"\\" + names.get(match[0], match[0]), value)
 
 
 _PLAIN_WORD = re.compile(rb"[\w@%+=:,./-]*\Z")
@@ -502,6 +522,7 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "escape-c": _escape_c,
     "dockerfile-line": _dockerfile_line,
     "word": _word,
+    "bicep": lambda _: _Units(_tokens(_BICEP, _bicep_meaning), _bicep_encode),
     "hcl-string": lambda _: _Units(
         _tokens(re.compile(_HCL_ESCAPE + b"|" + _HCL_MARK, re.DOTALL), _hcl_meaning),
         lambda value: _hcl_double(_hcl_quote(value)),
@@ -529,7 +550,21 @@ _HCL = ("hcl-string", "hcl-template", "hcl-text", "hcl-heredoc", "hcl-lines")
 _XML = ("xml-attribute", "xml-text", "xml-cdata")
 _YAML = ("yaml-plain", "yaml-single", "yaml-double", "yaml-literal", "yaml-folded", "yaml-lines")
 SYNTAX = frozenset(
-    ("raw", "dollar", "escape", "escape-c", "dockerfile-line", "word", "arm", "json", "after", *_YAML, *_XML, *_HCL)
+    (
+        "raw",
+        "dollar",
+        "escape",
+        "escape-c",
+        "dockerfile-line",
+        "word",
+        "arm",
+        "bicep",
+        "json",
+        "after",
+        *_YAML,
+        *_XML,
+        *_HCL,
+    )
 )
 """Codecs that belong to a file's syntax; the others (`base64`, `url`, `json-string`) are worth telling a reader."""
 
