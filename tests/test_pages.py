@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import rewriters
 from rewriters import fetch
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +61,9 @@ def test_a_page_shows_its_cases_as_they_are(page: Path, update_pages: bool) -> N
         page.write_text(made(text), "utf-8")
         return
     assert text == made(text), "pytest --update-pages tests/test_pages.py takes over what has changed"
+
+
+def test_every_platform_has_its_page_and_its_row() -> None:
+    listed = re.findall(r"(?m)^\| \[([a-z0-9]+)\]\(\1\.md\) \|", (ROOT / "docs/platforms/README.md").read_text("utf-8"))
+    assert listed == list(rewriters.names())
+    assert {page.stem for page in PAGES} == {"README", *listed}
