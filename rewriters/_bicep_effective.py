@@ -248,7 +248,8 @@ class _Resource:
     def body(self, body: dict[str, Tokens]) -> None:
         self.table(body)
         for name, value in body.items():
-            self.entry(name, value, (), 0)
+            if name.lower() != "identity":  # who reads, not what is handed over
+                self.entry(name, value, (), 0)
 
     def entry(self, name: str, value: Tokens, where: tuple[str, ...], depth: int) -> None:
         if name.startswith("resource "):
@@ -302,7 +303,7 @@ class _Resource:
         elif value[0].text == "{" and fitting(value, 0) == len(value) - 1:
             for inner, content in entries(value[1:-1], self.scope.text):
                 self.entry(inner, content, where, depth + 1)
-        elif name not in ("secretreferenceuri", "identity"):
+        elif name not in ("secretreferenceuri", "identity", "keyvaultreferenceidentity"):
             self.leaf(value, where)
 
     def leaf(self, value: Tokens, where: tuple[str, ...]) -> None:
