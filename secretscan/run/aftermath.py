@@ -40,6 +40,8 @@ _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _CLUSTER = "the identity that the cluster reads the vault with (that of the secret store or the provider class)"
 _MARKS = (("aci", "secretReferenceUri"), ("kubernetes", "remoteRef"), ("kubernetes", "objectName"))
 """What the text of a platform's reference has in it."""
+_CLUSTERED = ("kubernetes", "openshift", "helm")
+_OBJECTS = ("kind: ExternalSecret", "kind: SecretProviderClass", "kind: AzureKeyVaultSecret", "kind: SecretStore")
 _MOUNT = re.compile(r"--mount=type=secret,id=([0-9A-Za-z-]{1,127})\b")
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -136,20 +138,33 @@ def _readers(plan: Plan) -> dict[str, tuple[str, ...]]:
     for file in plan.files:
         text = "\n".join(edit.replacement for edit in file.edits)
         platform = platforms.get(file.path) or next((name for name, mark in _MARKS if mark in text), "")
-        if platform == "aci":
-            identity = _IDENTITY.search(text)
+        identity = _IDENTITY.search(text)
+        if platform == "aci" or identity:
             who = f"the identity {identity.group() if identity else 'of the group'} in {file.path}"
-        elif platform == "kubernetes":
+        elif platform in _CLUSTERED:
             who = _CLUSTER
         else:
-            continue  # its values come by way of a fetch script
+            continue
         found.setdefault(who, set()).update(_NAME.findall(text))
     for companion in plan.companions:
         script = fetch.parse(render.to_bytes(companion.content))
         named = {each.reference.name for each in script} or set(_NAME.findall(companion.content))
-        found.setdefault(f"whoever starts {companion.path}" if script else _CLUSTER, set()).update(named)
+        found.setdefault(_companion_reader(companion, bool(script)), set()).update(named)
+    known = set().union(*found.values())
+    by_id = {secret.id: secret.name for secret in plan.secrets}
+    for move in plan.moves:
+        if (name := by_id.get(move.secret, "")) not in known:
+            found.setdefault(f"whoever or whatever reads the vault for {move.path}", set()).add(name)
     mine = {who: tuple(name for name in names if name in named) for who, named in found.items()}
     return {who: here for who, here in mine.items() if here}
+
+
+def _companion_reader(companion: PlannedCompanion, script: bool) -> str:
+    if script:
+        return f"whoever starts {companion.path}"
+    if any(mark in companion.content for mark in _OBJECTS):
+        return _CLUSTER
+    return f"whoever deploys with {companion.path}"
 
 
 def _grant(vault: str, names: tuple[str, ...]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rewriters import Settings
 from secretscan import api
 from secretscan.plan.document import Plan
 from secretscan.run.aftermath import FollowUp
@@ -84,6 +87,19 @@ def test_the_readers_get_the_secrets_that_they_read(shop: Path, local: Any) -> N
     assert "shop-session-secret" in starter
     assert any("userAssignedIdentities/shop-worker" in who for who in granted)
     assert not any("cluster" in who for who in granted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", sorted(each.parent for each in CASES.glob("*/*/case.toml")), ids=lambda case: str(case.relative_to(CASES))
+)
+def test_every_secret_has_somebody_who_reads_it(case: Path, tmp_path: Path) -> None:
+    settings = tomllib.loads((case / "case.toml").read_text("utf-8")).get("settings", {})
+    shutil.copytree(case / "in", tmp_path / "in")
+    plan = api.plan([str(tmp_path / "in")], URL, None, settings=Settings(**settings)).plan
+    grants = of("grant", api.aftermath(plan))
+    granted = {name for grant in grants for name in re.findall(r"[0-9A-Za-z-]+", grant.command)}
+    assert {secret.name for secret in plan.secrets} <= granted
 
 
 def test_a_grant_is_for_each_secret_and_no_more(shop: Path, tmp_path: Path) -> None:
