@@ -83,6 +83,7 @@ __all__ = [
     "remember_vault",
     "resume",
     "reveal",
+    "roles",
     "root_of",
     "run_details",
     "run_history",
@@ -420,6 +421,13 @@ def aftermath(
     from secretscan.run import aftermath as after
 
     return after.aftermath(plan, Path(done.root) if done else root or Path(plan.root), done, choice)
+
+
+def roles(plan: Plan) -> str:
+    """The least roles of those who read the plan's secrets, as a Bicep template."""
+    from secretscan.run.roles import roles as made
+
+    return made(plan)
 
 
 def recent_vaults() -> tuple[RecentVault, ...]:

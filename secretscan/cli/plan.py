@@ -35,6 +35,7 @@ could not be read, or the vault could not be asked; what is marked in .secretsca
 examples:
   secretscan plan --vault https://NAME.vault.azure.net --output plan.json
   secretscan plan deploy --vault https://NAME.vault.azure.net --offline
+  secretscan plan deploy --vault https://NAME.vault.azure.net --output plan.json --roles roles.bicep
 """
 
 
@@ -42,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_targets(parser)
     add_vault(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan there, for 'secretscan apply'")
+    parser.add_argument(
+        "--roles", metavar="FILE", help="write the least roles of who reads the secrets there, as a Bicep template"
+    )
     parser.add_argument("--offline", action="store_true", help="do not ask the vault which names are taken")
     add_settings(parser)
 
@@ -75,6 +79,11 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
     plan = made.plan
     if args.output:
         _write(Path(args.output), plan.to_text())
+    if args.roles and plan.secrets:
+        from secretscan import api
+
+        _write(Path(args.roles), api.roles(plan))
+        speaker.say(f"the roles to assign once the secrets are in the vault: {args.roles}")
     if not plan.moves and not plan.left:
         speaker.say("there is nothing to move")
     else:
@@ -96,6 +105,6 @@ def _write(path: Path, text: str) -> None:
     from secretscan.errors import UsageError
 
     try:
-        path.write_text(text, encoding="ascii")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError("cannot write the plan", where=str(path), why=error.strerror or "") from None
+        raise UsageError("cannot write this file", where=str(path), why=error.strerror or "") from None

@@ -24,7 +24,7 @@ from secretscan.vault.choice import VaultChoice
 if TYPE_CHECKING:
     from secretscan.run.apply import Applied
 
-__all__ = ["FollowUp", "FollowUpKind", "aftermath"]
+__all__ = ["IDENTITY", "READER", "FollowUp", "FollowUpKind", "aftermath", "readers"]
 
 FollowUpKind = Literal["proof", "refused", "elsewhere", "grant", "apply", "rotate", "note", "undo"]
 
@@ -32,7 +32,7 @@ READER = "Key Vault Secrets User"
 WHO = "OBJECT-ID"
 """Stands in a command for what a person has to put in."""
 
-_IDENTITY = re.compile(
+IDENTITY = re.compile(
     r"/subscriptions/[0-9a-fA-F-]{1,64}/resource[gG]roups/[\w.()-]{1,90}/providers/Microsoft\.ManagedIdentity"
     r"/userAssignedIdentities/[\w-]{1,128}"
 )
@@ -122,14 +122,14 @@ def _undo(root: Path, done: Applied | None, choice: VaultChoice | None) -> Itera
 def _grants(plan: Plan, azure: str) -> Iterator[FollowUp]:
     """Who reads which secrets: the least role, on these secrets alone."""
     policy = f"az keyvault set-policy --name {azure} --object-id {WHO} --secret-permissions get"
-    for who, names in _readers(plan).items():
+    for who, names in readers(plan).items():
         text = f"{who} needs the role {READER} for {_many(len(names), 'secret')}"
         if azure:
             text += f" (in a vault with access policies: {policy})"
         yield _follow("grant", text, _grant(azure, names) if azure else "")
 
 
-def _readers(plan: Plan) -> dict[str, tuple[str, ...]]:
+def readers(plan: Plan) -> dict[str, tuple[str, ...]]:
     """The names that each reader looks up, by what the new text of its files says: a variable that an image loses is
     given to deployments in which nothing moves."""
     platforms = {move.path: move.platform for move in plan.moves}
@@ -138,7 +138,7 @@ def _readers(plan: Plan) -> dict[str, tuple[str, ...]]:
     for file in plan.files:
         text = "\n".join(edit.replacement for edit in file.edits)
         platform = platforms.get(file.path) or next((name for name, mark in _MARKS if mark in text), "")
-        identity = _IDENTITY.search(text)
+        identity = IDENTITY.search(text)
         if platform == "aci" or identity:
             who = f"the identity {identity.group() if identity else 'of the group'} in {file.path}"
         elif platform in _CLUSTERED:

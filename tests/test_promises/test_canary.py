@@ -160,7 +160,7 @@ def output(tmp_path: Path, values: list[str]) -> Output:
         assert command("scan", str(root / "nothing-here")) == 2
         assert command("plan", "--vault", url, "--offline") == 1
         assert b"marked as accepted: *** and ***" in seen.texts[f"plan --vault {url} --offline (standard output)"]
-        assert command("plan", "--vault", url, *local, "--output", plan) == 1
+        assert command("plan", "--vault", url, *local, "--output", plan, "--roles", f"{plan}.bicep") == 1
         assert command("apply", plan, *local) == 0
         run = next((root / ".secretscan" / "runs").iterdir()).name
         command("status")
