@@ -20,6 +20,7 @@ from rewriters._compose_environment import Environment
 from rewriters._compose_images import file_variable
 from rewriters._compose_interpolate import defaults, substitute
 from rewriters._compose_project import folder_of, inside
+from rewriters._compose_swarm import recorded
 from rewriters._dotenv_read import raw_lines, values
 from rewriters.plaintext import Plaintext
 
@@ -244,6 +245,9 @@ class _File:
         secret = self.pairs(self.pairs(top.get("secrets")).get(name))
         if "environment" in secret:
             return self.outside.value(self.plain(secret["environment"]))
+        if "external" in secret:
+            made = recorded(self.plain(secret.get("name")), fetch.variables(folder_of(self.path), self.files).items())
+            return self.outside.value(made[0]) if made else None
         place = inside(folder_of(self.path), self.plain(secret.get("file"))) if "file" in secret else None
         return self.files.get(place) if place is not None else None
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from rewriters._api import Files
 from rewriters._compose_images import file_variable
 from rewriters._compose_project import claims, env_files, folder_of
+from rewriters._compose_swarm import Kind
 from rewriters._yaml import Map, Node, Scalar, Seq, follow
 
 __all__ = ["EnvEntry", "file_name"]
-
-_STACK = re.compile(r"(?:stack|swarm)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class EnvEntry:
         return data.find(b"=", self.scalar.span.start) + 1
 
 
-def file_name(entry: EnvEntry, path: str, files: Files) -> str:
-    """The variable that names the file; empty when the value has to stay a variable."""
+def file_name(entry: EnvEntry, path: str, files: Files, kind: Kind = "") -> str:
+    """The variable that names the file; empty when the value has to stay a variable. `kind`: whether it is a stack."""
     entries = entry.body.entries()
     image = entries.get("image", (None, None))[1]
     if not isinstance(image, Scalar) or "$" in image.text or entry.scalar.style in ("literal", "folded"):
@@ -47,7 +46,7 @@ def file_name(entry: EnvEntry, path: str, files: Files) -> str:
     name = file_variable(image.text, entry.key)
     read_only = entries.get("read_only", (None, None))[1]
     writable = not isinstance(read_only, Scalar) or read_only.text.lower() in ("false", "no", "off")
-    if not name or not writable or _STACK.search(path.rsplit("/", 1)[-1]):
+    if not name or kind == "maybe" or not (writable or kind == "stack"):  # a swarm mounts its secrets
         return ""
     if "extends" in entries or _mentions(entry, name) or _set_elsewhere(entry, path, files):
         return ""

@@ -10,11 +10,14 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from rewriters import fetch
 from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Requirement, Span
 from rewriters._compose_files import EnvEntry, file_name
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_layout import Entry, Layout, own, own_pair
 from rewriters._compose_project import Variables, folder_of, inside
+from rewriters._compose_slots import ALTERNATIVES
+from rewriters._compose_swarm import MAX_BYTES, Kind, external_name, kind_of, recorded
 from rewriters._encode import decode, locate
 from rewriters._yaml import Map, Node, Scalar, Seq, documents, follow
 
@@ -42,6 +45,8 @@ class FileRewrite:
     data: bytes
     files: Files
     variables: Variables
+    ambiguous: frozenset[str] = frozenset()
+    """Names that more than one of the secrets that move has, of other vaults or versions."""
     refusals: list[Refusal] = field(default_factory=list)
     provided: dict[Requirement, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class FileRewrite:
     _moved: dict[int, Reference] = field(default_factory=dict)
     _secrets: dict[str, str] = field(default_factory=dict)
     _long: dict[int, tuple[Scalar, list[str], Scalar]] = field(default_factory=dict)
+    _kind: Kind = ""
 
     def __post_init__(self) -> None:
         for document in documents(self.data):
@@ -71,6 +77,7 @@ class FileRewrite:
                     todo += [(item, flow or node.flow) for item in node.items]
         self._starts = sorted(self._scalars)
         if len(self._layouts) == 1:
+            self._kind = kind_of(self.path, self._layouts[0].document.root)
             self._read_services(self._layouts[0].document.root)
 
     @property
@@ -121,9 +128,9 @@ class FileRewrite:
             if slot.place == "build":
                 return (
                     slot.reason,
-                    "list it below `build: secrets:` and mount it in the Dockerfile, then delete the argument",
+                    "list it below `build: secrets:` and mount it in the Dockerfile, then take it out of here",
                 )
-            return slot.reason, "do that, then move the value"
+            return slot.reason, ALTERNATIVES.get(slot.reason, "do that, then move the value")
         if b"\0" in slot.value.reveal():
             return "an environment variable cannot hold a NUL byte", "mount it as a file that a fetch step writes"
         raw = self.data[slot.span.start : slot.span.end]
@@ -192,21 +199,32 @@ class FileRewrite:
         """Hand the value over as a secret's file, where the image is known to read one."""
         if item.slot.value.reveal().endswith((b"\n", b"\r")):
             return False  # these images drop what ends the file
-        name = file_name(entry, self.path, self.files)
+        name = file_name(entry, self.path, self.files, self._kind)
         if not name:
             return False
         layout = self._layouts[0]
+        known = self.variables.known(self.folder).values()
+        swarm = ""
+        if self._kind:
+            ours = item.reference in fetch.variables(self.folder, self.files).values()
+            swarm = external_name(item.reference, layout.document.root, self.files, ours=ours)
+        if self._kind and (not swarm or len(item.slot.value.reveal()) > MAX_BYTES):
+            return False
         if not layout.can_grow(entry.body, "secrets", (Seq,)) or item.slot.span.start != entry.value_start(self.data):
             return False
+        same = {other for other in known if other.name == item.reference.name} - {item.reference}
+        if swarm and (same or item.reference.name in self.ambiguous):
+            return False  # of two secrets of one name, the swarm's would not say which it is
         variable = self.variables.name(self.folder, item.reference)
-        secret = self._secret(item.reference.name, variable)
+        secret = self._secret(item.reference.name, variable, swarm)
         if not secret:
             return False
         at = entry.key_node.span.end if entry.key_node is not None else item.slot.span.start - 1
         layout.replace(Span(at, at), name[len(entry.key) :].encode())
         layout.replace(item.slot.span, b"/run/secrets/" + secret.encode())
         self._list_secret(entry, secret)
-        self.notes[f"{self.path}: a secret from the environment needs Docker Compose 2.6 or newer."] = None
+        if not swarm:
+            self.notes[f"{self.path}: a secret from the environment needs Docker Compose 2.6 or newer."] = None
         self._set.add((entry.service, entry.key, item.reference))
         return True
 
@@ -226,11 +244,20 @@ class FileRewrite:
             for key, value in there.entries().values():
                 source = follow(value)
                 found = source.get("environment") if isinstance(source, Map) else None
-                known[key.text] = found.text if isinstance(found, Scalar) else ""
+                known[key.text] = found.text if isinstance(found, Scalar) else self._recorded(source)
         return known
 
-    def _secret(self, wanted: str, variable: str) -> str:
-        """The top-level secret that reads this variable, made if need be; empty when the file has no room for it."""
+    def _recorded(self, source: Node) -> str:
+        """The variable from which an external secret is made, if the folder's fetch script tells."""
+        if self._kind != "stack" or not isinstance(source, Map) or source.get("external") is None:
+            return ""
+        name = source.get("name")
+        made = recorded(name.text, self.variables.known(self.folder).items()) if isinstance(name, Scalar) else None
+        return made[0] if made else ""
+
+    def _secret(self, wanted: str, variable: str, swarm: str = "") -> str:
+        """The top-level secret that reads this variable, made if need be; empty when the file has no room for it.
+        `swarm` is the name of that of a swarm, which people make from the variable."""
         known = self._known_secrets()
         if known is None:
             return ""
@@ -243,9 +270,28 @@ class FileRewrite:
             layout = self._layouts[0]
             root = layout.document.root
             if isinstance(root, Map):
-                entry = Entry(f"{name}:".encode(), (f"environment: {variable}".encode(),))
+                source = ("external: true", f"name: {swarm}") if swarm else (f"environment: {variable}",)
+                entry = Entry(f"{name}:".encode(), tuple(line.encode() for line in source))
                 layout.add(root, "secrets", entry, listed=False, below=root)
+            if swarm:
+                self._say_how(variable, swarm)
+        elif swarm and name not in self._secrets:
+            self.notes[
+                f"{self.path}: the swarm's secret that {name} names is taken for the one that {variable} holds; if it "
+                "is older, make one with the next number, and name that in the file."
+            ] = None
         return name
+
+    def _say_how(self, variable: str, swarm: str) -> None:
+        script = self.variables.script(self.folder)
+        make = f"""printf %s "${variable}" | docker secret create {swarm} -"""
+        self.notes[
+            f"{self.path}: before the stack is deployed, make its secret on a manager of the swarm: "
+            f"./{script} sh -c '{make}'; it never changes, so a new value needs the next number, there and in the file."
+        ] = None
+        self.notes[
+            f"{self.path}: `docker compose` refuses external secrets, only `docker stack deploy` takes them."
+        ] = None
 
     def _list_secret(self, entry: EnvEntry, secret: str) -> None:
         pair = own_pair(entry.body, "secrets")
@@ -340,6 +386,8 @@ class FileRewrite:
         return None
 
     def _build_secret(self, need: Requirement, builders: dict[str, Map]) -> bool:
+        if self._kind == "stack":
+            return False  # a swarm builds nothing, and refuses a file with a secret from the environment
         layout = self._layouts[0]
         inherited = _inherited(builders, "build")
         builders = {name: body for name, body in builders.items() if name not in inherited}

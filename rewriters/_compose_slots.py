@@ -19,20 +19,25 @@ from rewriters._parts import Parts
 from rewriters._yaml import Alias, Document, Map, Node, Scalar, Seq, documents, follow, join
 from rewriters.plaintext import Plaintext
 
-__all__ = ["TARGET", "find", "respelled"]
+__all__ = ["ALTERNATIVES", "TARGET", "find", "respelled"]
 
 TARGET = "interpolation"
 
 Role = Literal[
-    "environment", "args", "labels", "command", "shell", "content", "path", "variable", "name", "value", "old"
+    "environment", "args", "labels", "command", "shell", "content", "path", "variable", "name", "value", "old", "inline"
 ]
 """What a node is for. `value` is one text of the place that its key and place say, reached by an alias."""
 
-_PLACES: dict[Role, Place] = {"environment": "env", "args": "build", "labels": "other"}
+_PLACES: dict[Role, Place] = {
+    "environment": "env", "args": "build", "inline": "build", "labels": "other", "content": "config"
+}  # fmt: skip
 
 _BUILD_REASON = (
     "a build argument stays in the image's history: pass it as a build secret, and read it in the Dockerfile with "
     "RUN --mount=type=secret"
+)
+_INLINE_REASON = (
+    "what stands in this Dockerfile is in the image and its history, also where Compose puts a variable's value there"
 )
 _PATH_REASON = "this names a file; a credential would stand in the file itself"
 _NAME_REASON = "this names a variable or a secret, it is none"
@@ -43,6 +48,13 @@ _TYPED_REASON = "this is a number or a truth value, no text"
 _BLOCK_REASON = "a part of a folded block has no bytes of its own: write it on one line first"
 _ESCAPE_REASON = "shell escapes stand inside of the word: write the command as a list first"
 _OLD_REASON = "this is Compose file format 1, which today's Compose does not read: move the services below `services:`"
+
+ALTERNATIVES = {
+    _PATH_REASON: "move what stands in that file, or leave the name as it is",
+    _NAME_REASON: "leave it as it is; give it another name if the name itself tells too much",
+    _TYPED_REASON: "leave it as it is, or quote it where a text is allowed, then move it",
+}
+"""What to do instead, for the reasons that do not say it."""
 
 _TYPED = re.compile(
     r"(?:~|null|true|false|[-+]?[0-9][0-9_]*|[-+]?0[xob][0-9A-Fa-f_]+|"
@@ -84,6 +96,8 @@ class Roles:
                 if isinstance(service, Map) and ({"image", "build"} & {key for key, _ in self._pairs(service, "look")}):
                     self._set(service, "old")
                     self._service(service)
+        if "include" in entries:
+            self._set(entries["include"], "path")
         for kind in ("secrets", "configs"):
             objects = entries.get(kind)
             if isinstance(objects, Map):
@@ -150,6 +164,10 @@ class Roles:
                         self._keyed(node, "args")
                     elif (key, inner) == ("build", "secrets"):
                         self._set(node, "name")
+                    elif (key, inner) == ("build", "ssh"):
+                        self._set(node, "path")
+                    elif (key, inner) == ("build", "dockerfile_inline"):
+                        self._set(node, "inline")
                     elif inner in ("labels", "options"):
                         self._keyed(node, "labels")
                     elif (key, inner) == ("healthcheck", "test"):
@@ -237,7 +255,7 @@ def _slots(name: str, path: str, data: bytes, spot: _Spot) -> Iterator[Slot]:
     elif spot.role == "command":
         yield from make.command(pointer)
     else:
-        place: Place = "config" if spot.role == "content" else "other"
+        place = _PLACES.get(spot.role, "other")
         yield from make.slot(pointer, spot.key, Span(0, len(text)), place)
 
 
@@ -336,6 +354,8 @@ class _Maker:
             return _PATH_REASON
         if spot.role in ("variable", "name"):
             return _NAME_REASON
+        if spot.role == "inline":
+            return _INLINE_REASON
         if place == "build":
             return _BUILD_REASON
         if not spot.listed and respelled(spot.scalar) and place == "env":

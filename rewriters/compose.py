@@ -12,6 +12,7 @@ from rewriters._api import (
     Delivery,
     Files,
     Lookup,
+    Reference,
     Request,
     Requirement,
     Rewrite,
@@ -43,12 +44,16 @@ def _rewrite(request: Request) -> Rewrite:
     assigned: dict[str, list[Assignment]] = {}
     for item in sorted(request.assignments, key=lambda item: (item.slot.span, item.part is not None)):
         assigned.setdefault(item.slot.path, []).append(item)
+    named: dict[str, set[Reference]] = {}
+    for item in request.assignments:
+        named.setdefault(item.reference.name, set()).add(item.reference)
+    ambiguous = frozenset(name for name, references in named.items() if len(references) > 1)
     work: list[FileRewrite] = []
     for path, data in sorted(request.files.items()):
         if path not in assigned and not (request.requirements and claims(path, data[:4096])):
             continue
         try:
-            one = FileRewrite(path, data, request.files, variables)
+            one = FileRewrite(path, data, request.files, variables, ambiguous)
         except Unreadable:
             if path in assigned:
                 raise

@@ -16,6 +16,7 @@ from rewriters import (
     Plaintext,
     Reference,
     Request,
+    Requirement,
     Slot,
     Span,
     Unreadable,
@@ -268,3 +269,72 @@ def test_a_secret_is_looked_up_only_when_its_variable_is_read() -> None:
         told = {item.address.name: item.value.reveal() for item in rewriter.effective(files, lookup)}
         assert told.items() <= {"A": b"value-1", "B": b"${OTHER:-b}", "C": b"value-1-c", "image": b"x"}.items()
     assert set(asked) == {"used"}
+
+
+# --- swarms -----------------------------------------------------------------------------------------------------------
+
+_odd = st.text(st.sampled_from("abcXYZ019-_.:/@#%&*!?,;=$'\"\\ {}[]|>~`é漢🐙"), min_size=1, max_size=20).map(
+    lambda text: f"q{text}q"
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(_odd, min_size=1, max_size=3, unique=True),
+    style=st.sampled_from(["single", "double"]),
+    anchor=st.sampled_from(["", "&kept "]),
+    comment=st.sampled_from(["", "  # rotate: 'yearly'"]),
+    version=st.sampled_from(["", 'version: "3.8"\n', "version: '3.1'\n"]),
+    tail=st.sampled_from(["", "secrets:\n  moved-0: {external: true}\n", "secrets:\n  x:\n    external: true\n"]),
+    path=st.sampled_from(["docker-stack.yml", "compose.yaml", "swarm/app.yaml"]),
+    deploy=st.sampled_from(["", "    deploy:\n      placement: {constraints: [node.role == manager]}\n"]),
+    eol=st.sampled_from(["\n", "\r\n"]),
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+)
+def test_generated_stacks(
+    values: list[str],
+    style: str,
+    anchor: str,
+    comment: str,
+    version: str,
+    tail: str,
+    path: str,
+    deploy: str,
+    eol: str,
+    mark: bytes,
+) -> None:
+    text = f"{version}x-common: &common\n  restart: always\nservices:\n"
+    for number, value in enumerate(values):
+        text += f"  s{number}:\n    <<: *common\n    image: postgres:17\n{deploy}    environment:\n"
+        text += f"      POSTGRES_PASSWORD: {anchor if not number else ''}{_scalar(style, value)}{comment}\n"
+    files = {path: mark + (text + tail).replace("\n", eol).encode()}
+    report = checked(files, moved(files, re.compile("POSTGRES_PASSWORD")))
+    assert not report.refused
+    assert not report.not_undoable
+    swarm = path != "compose.yaml" or "external" in tail or bool(deploy)
+    made = report.after[path]
+    assert not (swarm and b"environment: MOVED" in made), "a swarm takes no secret from the environment"
+    assert b"external" not in made.replace(tail.replace("\n", eol).encode(), b"") or path != "compose.yaml" or tail
+    assert made.startswith(mark) and made.count(b"# rotate") == len(values) * bool(comment)
+
+
+@pytest.mark.parametrize("name", ["docker-stack.yml", "compose.yaml"])
+def test_a_build_secret_is_not_put_into_a_stack(name: str) -> None:
+    files = {name: b"services:\n  a:\n    build: .\nsecrets:\n  t: {external: true}\n"}
+    need = Requirement("build-secret", "Dockerfile", "npm", Reference(VAULT, "npm"))
+    done = compose.rewrite(Request(files, (), requirements=(need,)))
+    assert not done.edits and not done.provides
+    assert any("by hand" in note for note in done.notes)
+
+
+def test_two_vault_secrets_of_one_name_stay_variables() -> None:
+    text = "".join(
+        f"  s{n}:\n    image: postgres:17\n    environment:\n      POSTGRES_PASSWORD: quokka-{n}\n" for n in range(2)
+    )
+    files = {"docker-stack.yml": f"services:\n{text}".encode()}
+    slots = [slot for slot in compose.slots("docker-stack.yml", files["docker-stack.yml"]) if "PASS" in slot.key]
+    items = [
+        Assignment(slot, Reference(f"https://{at}.vault.azure.net", "pw"))
+        for slot, at in zip(slots, ("one", "two"), strict=True)
+    ]
+    assert checked(files, items).after["docker-stack.yml"].count(b"${") == 2
