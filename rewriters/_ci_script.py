@@ -141,6 +141,8 @@ class Script:
 
     def _whole(self, name: str, word: ScriptWord) -> tuple[Span, bytes]:
         raw = self.text[word.outer.start : word.outer.end]
+        if b"\\\n" in raw or b"\\\r" in raw:
+            raise Unplaceable("the value goes on in the next line of the script", "write it on one line")
         bare = word.quote != b"'" and raw[:1] != b"'"
         if bare and _SUBSTITUTED.search(raw):
             raise Unplaceable(

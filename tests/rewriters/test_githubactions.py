@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rewriters import Assignment, Reference, Refusal, Slot, Span, Unreadable, githubactions
@@ -186,6 +186,7 @@ WORDS = st.text(alphabet="aZ09'\"\\$#`;& =.é🦊", min_size=4, max_size=16)
     st.sampled_from(["{}", "'{}'", '"{}"']),
     st.sampled_from(["deploy --token={}", "TOKEN={} deploy", "curl -u me:{} x"]),
 )
+@example("000\\", "{}", "deploy --token={}")  # the backslash takes the next line along
 def test_words_of_scripts_become_variables_or_are_refused(value: str, quotes: str, command: str) -> None:
     script_ = command.format(quotes.format(value))
     text = WORKFLOW.format(value="x").replace(
