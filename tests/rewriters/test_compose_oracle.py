@@ -100,11 +100,19 @@ def handed(model: dict[str, Any], env: dict[str, str]) -> dict[str, Any]:
     return result
 
 
+def swarm(folder: Path) -> bool:
+    """Whether the case ends in a secret that a swarm holds: Compose reads such files, and knows no value of it."""
+    texts = [b"".join(file.read_bytes() for file in (folder / part).rglob("*.y*ml")) for part in ("in", "out")]
+    return texts[1].count(b"external: true") > texts[0].count(b"external: true")
+
+
 FOLDERS = [
     folder
     for platform in ("compose", "dotenv")
     for folder in sorted((FIXTURES / platform).glob("*"))
-    if (folder / "out").is_dir() and any(by_name("compose").claims(p.name, b"") for p in folder.rglob("in/**/*.y*ml"))
+    if (folder / "out").is_dir()
+    and any(by_name("compose").claims(p.name, b"") for p in folder.rglob("in/**/*.y*ml"))
+    and not swarm(folder)
 ]
 
 
