@@ -5,6 +5,8 @@
 #   make demo    the whole loop on a sample shop          make bench   the benchmarks that have a budget
 #   make lock    the lock files anew (needs uv)           make clean   removes the environment
 #   make oracles builds real tools that tests compare with (needs Go)
+#   make test-tools       the platforms' own tools read what was rewritten (needs Go; builds them once)
+#   make test-tools-light those of them that are built in a minute
 #
 # make VENV=/elsewhere PYTHON=python3.13 ... chooses the place and the interpreter; PYTEST=... adds options to pytest.
 
@@ -14,7 +16,7 @@ PYTEST ?=
 READY := $(VENV)/.secretscan-ready
 RUN := $(VENV)/bin/python
 
-.PHONY: test demo lint bench oracles lock clean
+.PHONY: test demo lint bench oracles test-tools test-tools-light lock clean
 .DELETE_ON_ERROR:
 
 test: $(READY)
@@ -44,6 +46,18 @@ oracles: $(COMPOSE)
 $(COMPOSE): | $(READY)
 	GOBIN=$(CURDIR)/$(VENV)/oracles go install $(COMPOSE_MODULE)
 	mv $(CURDIR)/$(VENV)/oracles/cmd $@
+
+# The platforms' own tools, from the versions that tests/tools/go.mod names. Go builds only what changed.
+TOOLS := $(CURDIR)/$(VENV)/oracles
+GO_BUILD = cd tests/tools && GOFLAGS=-buildvcs=false go build -o $(TOOLS)/
+TOOL_TESTS = SECRETSCAN_TOOLS=$(TOOLS) SECRETSCAN_TOOLS_REQUIRED=1 $(RUN) -m pytest -q -rs tests/tools
+
+test-tools-light: $(READY)
+	$(GO_BUILD) ./bake ./dockerfile ./hcl github.com/rhysd/actionlint/cmd/actionlint
+	$(TOOL_TESTS) -m "tools and not cluster" $(PYTEST)
+
+test-tools: test-tools-light
+	$(TOOL_TESTS) -m cluster $(PYTEST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("secretscan needs Python 3.11 or newer; choose one with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
