@@ -53,7 +53,7 @@ GO_BUILD = cd tests/tools && GOFLAGS=-buildvcs=false go build -o $(TOOLS)/
 TOOL_TESTS = SECRETSCAN_TOOLS=$(TOOLS) SECRETSCAN_TOOLS_REQUIRED=1 $(RUN) -m pytest -q -rs tests/tools
 
 test-tools-light: $(READY)
-	$(GO_BUILD) ./bake ./dockerfile ./hcl github.com/rhysd/actionlint/cmd/actionlint
+	$(GO_BUILD) ./bake ./dockerfile ./hcl ./kustomize helm.sh/helm/v3/cmd/helm github.com/rhysd/actionlint/cmd/actionlint
 	$(TOOL_TESTS) -m "tools and not cluster" $(PYTEST)
 
 test-tools: test-tools-light
