@@ -58,7 +58,27 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
             found[Address(path, f"{path}#values", "object", join(*steps) if steps else "#")] = Plaintext(text)
             if len(found) > MAX_DELIVERIES:
                 raise Unreadable(f"more than {MAX_DELIVERIES} values")
-    return tuple(Delivery(address, value) for address, value in found.items())
+    objects = _of_templates(project, files, lookup)
+    return (*(Delivery(address, value) for address, value in found.items()), *objects)
+
+
+def _of_templates(project: Project, files: Files, lookup: Lookup) -> list[Delivery]:
+    """What the objects of templates hand over, their actions taken for texts of their own."""
+    from rewriters._k8s_effective import effective as of_objects
+
+    templates: dict[str, bytes] = {}
+    for path, what in project.roles.items():
+        if what == "template":
+            try:
+                data = masked(files[path]).data
+                documents(data)
+            except Unreadable:
+                continue
+            templates[path] = data
+    if not templates:
+        return []
+    found = of_objects({**files, **templates}, lookup, "kubernetes")
+    return [delivery for delivery in found if delivery.address.path in templates]
 
 
 def _taken_over(values: Values, path: str, secrets: _Secrets) -> dict[str, Plaintext | None]:

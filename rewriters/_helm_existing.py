@@ -321,28 +321,41 @@ class Existing:
 
     # --- all of them -------------------------------------------------------------------------------------------------
 
+    def _free_path(self, stem: str) -> str:
+        place, number = f"{stem}.yaml", 2
+        while place in self.request.files:
+            place, number = f"{stem}-{number}.yaml", number + 1
+        return place
+
     def companions(self) -> list[Companion]:
         """The objects, one file beside each values file, with the store that they need."""
         made: list[Companion] = []
-        stores, said = self.vaults.companions(lambda paths: [[path] for path in paths], lambda paths: "")
+        stores, said = self.vaults.companions(lambda paths: [[path] for path in dict.fromkeys(paths)], lambda paths: "")
         by_path: dict[str, list[bytes]] = {}
+        alone: dict[str, list[bytes]] = {}
         for companion, paths in stores:
             for path in paths:
-                by_path.setdefault(path, []).append(companion.content)
+                # A release does not own what other releases of its namespace need, too: no template for the store.
+                home = self.values.project.chart_of(path) or "" if path not in self.objects else ""
+                held = by_path.setdefault(path, []) if path in self.objects else alone.setdefault(home, [])
+                held.append(companion.content)
+        for folder, contents in alone.items():
+            place = self._free_path(f"{folder}/secret-store" if folder else "secret-store")
+            note = f"apply {place} to the namespace of the release before the release is installed or upgraded"
+            made.append(Companion(place, b"---\n".join(dict.fromkeys(contents)), note))
+            self.notes[note] = None
         for path, trees in self.objects.items():
             folder = folder_of(path)
             first = trees[0]
             assert isinstance(first, dict)  # noqa: S101 - made above
             stem = f"{folder}/" * bool(folder) + str(first["metadata"]["name"])
-            place, number = f"{stem}.yaml", 2
-            while place in self.request.files:
-                place, number = f"{stem}-{number}.yaml", number + 1
+            place = self._free_path(stem)
             texts = [each.decode() for each in dict.fromkeys(by_path.get(path, ()))]
             texts += [block(tree, 0, Style()) + "\n" for tree in trees if isinstance(tree, dict)]
             note = f"apply {place} to the namespace of the release before the release is installed or upgraded"
             made.append(Companion(place, "---\n".join(texts).encode(), note))
             self.notes[note] = None
-        if self.objects:
+        if self.objects or alone:
             said = [re.sub(r"the store of \S+ reads", "the store reads", text) for text in said]
             self.notes.update(dict.fromkeys((*said, *self.vaults.operators())))
         return made

@@ -5,19 +5,22 @@ Sources: Go `text/template` (delimiters, comments, strings in actions); Helm doc
 
 from __future__ import annotations
 
+import hashlib
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from rewriters._api import Span, Unreadable
 
-__all__ = ["Masked", "masked"]
+__all__ = ["Masked", "has_word", "masked", "shown"]
 
 _ACTION = re.compile(
     rb"\{\{(?:-\s)?/\*.*?\*/(?:\s-)?\}\}"
     rb'|\{\{(?!-?\s*/\*)(?:"(?:\\.|[^"\\\n])*+"|`[^`]*+`|\'(?:\\.|[^\'\\\n])*+\'|[^"`\'{}]|\}(?!\}))*+\}\}',
     re.DOTALL,
 )
+_LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrstv")
+_WORD = re.compile("qz[bcdfghjkmnpqrstv]{3,}")
 _SPACE = re.compile(rb"[^\r\n]")
 MAX_ACTIONS = 100_000
 
@@ -54,6 +57,22 @@ def masked(data: bytes) -> Masked:
     return Masked(bytes(result), tuple(spans), tuple(span.end for span in spans))
 
 
+def _word(action: bytes, size: int) -> bytes:
+    """A word in the place of an action: the same for the same text, and in all likelihood another one for another."""
+    letters = "qz" + hashlib.blake2s(action).hexdigest().translate(_LETTERS)
+    return (letters * (size // len(letters) + 1))[:size].encode()
+
+
+def shown(text: str) -> str:
+    """A text of a masked file for people: without the words that stand for actions."""
+    return _WORD.sub("_", text)
+
+
+def has_word(text: str) -> bool:
+    """Whether a text of a masked file holds an action's place."""
+    return _WORD.search(text) is not None
+
+
 def _runs(data: bytes, spans: list[Span]) -> list[tuple[int, int]]:
     """Neighbours that share a line, by their numbers."""
     runs: list[tuple[int, int]] = []
@@ -82,5 +101,6 @@ def _alone(result: bytearray, data: bytes, spans: list[Span], first: int, last: 
         if not (blank or (below and before.endswith(b":"))):
             head, line, rest = text.partition(b"\n")
             # A line that goes on below it is one text in YAML, too.
-            text = (b"x" * len(head.rstrip(b"\r")) + head[len(head.rstrip(b"\r")) :]) + line + rest
+            size = len(head.rstrip(b"\r"))
+            text = _word(data[start:end], size) + head[size:] + line + rest
         result[start:end] = text

@@ -61,7 +61,7 @@ class Project:
         """The folder of the chart whose values file this is by its place: beside `Chart.yaml`, or below it."""
         folder = folder_of(path)
         while folder not in self.charts:
-            if not folder or "templates" in folder.split("/"):
+            if not folder:
                 return None
             folder = folder_of(folder)
         return folder

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from rewriters._api import Place, Slot, Unreadable
 from rewriters._helm_files import NAME, is_template_text, role
-from rewriters._helm_mask import Masked, masked
+from rewriters._helm_mask import Masked, masked, shown
 from rewriters._options import option, setting
 from rewriters._yaml import Alias, Map, Node, Scalar, Seq, documents, join
 from rewriters.plaintext import Plaintext
@@ -152,7 +152,7 @@ class _Reader:
             value, encoding, reason = raw, ("raw",), ACTION
         elif b"{{" in value and not reason:
             reason = ACTION
-        pointer = join(*steps) if steps else "#"
+        pointer = shown(join(*steps)) if steps else "#"
         self.seen[pointer] += 1
         if self.seen[pointer] > 1:
             self.repeated = True

@@ -12,6 +12,7 @@ from rewriters import _encode
 from rewriters._api import Assignment, Edit, Refusal, Request, Rewrite, Span, Unreadable
 from rewriters._helm_existing import Existing, Values
 from rewriters._helm_files import is_template_text, role
+from rewriters._helm_literals import Literals
 from rewriters._helm_project import Project
 from rewriters._helm_read import ACTION, KEYED, OTHER, SOPS, STATE, Site, Source, is_typed, read
 from rewriters._helm_vals import MOST, has_references, text
@@ -53,6 +54,7 @@ class _Rewriting:
         self.request = request
         self.project = Project(request.files)
         self.existing = Existing(request, Values(self.project))
+        self.literals = Literals(request, self.existing.vaults, self.project)
         self.sources: dict[str, Source] = {}
         self.edits: list[Edit] = []
         self.refusals: list[Refusal] = []
@@ -62,6 +64,9 @@ class _Rewriting:
         parts = Counter((item.slot.path, item.slot.pointer) for item in self.request.assignments)
         for item in self.request.assignments:
             try:
+                if self.project.roles.get(item.slot.path) == "template":
+                    self.literals.add(item)
+                    continue
                 source, site = self._site(item)
                 if self._is_taken_over(item, source, site):
                     continue
@@ -78,9 +83,11 @@ class _Rewriting:
             except Unfit as problem:
                 for job in jobs:
                     self._refuse(job.assignment, problem)
+        self.literals.make()
+        self.refusals += self.literals.refusals
         companions = self.existing.companions()
-        edits = sorted([*self.edits, *self.existing.edits], key=_place)
-        notes = dict.fromkeys((*self.notes, *self.existing.notes))
+        edits = sorted([*self.edits, *self.existing.edits, *self.literals.edits], key=_place)
+        notes = dict.fromkeys((*self.notes, *self.existing.notes, *self.literals.notes))
         return Rewrite(tuple(edits), tuple(companions), tuple(self.refusals), notes=tuple(notes))
 
     def _refuse(self, item: Assignment, problem: Unfit) -> None:

@@ -2,8 +2,9 @@
 https://helm.sh/docs/chart_template_guide/values_files/, https://helmfile.readthedocs.io, https://github.com/helmfile/vals
 
 The parts: `_helm_files` says which files these are; `_helm_mask` makes text with actions readable; `_helm_read` names
-the places of values files and helmfiles; `_helm_project` says who reads a file; `_helm_rewrite` makes the edits, with
-the references of `_helm_vals`; `_helm_effective` says what Helm gets.
+the places of values files and helmfiles, `_helm_objects` those of templates; `_helm_project` says who reads a file;
+`_helm_rewrite` makes the edits, with the references of `_helm_vals`, the Secrets of `_helm_existing` and `_helm_literals`;
+`_helm_effective` says what Helm gets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:
     """Every place of the file that can hold a value. Raises `Unreadable`."""
     if role(path, data[:4096]) == "template":
-        return ()
+        from rewriters._helm_objects import objects
+
+        return objects(path, data).slots
     from rewriters._helm_read import read
 
     return tuple(site.slot for site in read(path, data).sites)
