@@ -3,8 +3,8 @@ https://helm.sh/docs/chart_template_guide/values_files/, https://helmfile.readth
 
 The parts: `_helm_files` says which files these are; `_helm_mask` makes text with actions readable; `_helm_read` names
 the places of values files and helmfiles, `_helm_objects` those of templates; `_helm_project` says who reads a file;
-`_helm_rewrite` makes the edits, with the references of `_helm_vals`, the Secrets of `_helm_existing` and `_helm_literals`;
-`_helm_effective` says what Helm gets.
+`_helm_rewrite` makes the edits, with the references of `_helm_vals`, the Secrets of `_helm_existing` and
+`_helm_literals`; `_helm_effective` says what Helm gets.
 """
 
 from __future__ import annotations
