@@ -272,9 +272,8 @@ def test_a_run_can_be_left_stopped_and_gone_on_with(tmp_path: Path, walking: Wal
         walk.migration.enter(walk.app)
         await walk.until(lambda: walk.step == "run")
         await walk.pilot.press("x")
-        await walk.settle()
-        assert running.stopped
-        assert "between two steps" in walk.text()
+        await walk.until(lambda: running.stopped)
+        await walk.until(lambda: "between two steps" in walk.text())
         await walk.press("ctrl+g")
         assert running.done is not None and running.done.proof.holds
         await walk.press("ctrl+n")
