@@ -99,6 +99,12 @@ class Resource(IdentityEditor):
         self.known = {text_at(entry, "name"): entry for entry in maps(self._secrets())}
         self.used = Counter(id(alias.target) for alias in aliases(manifest.root))
         self.names: dict[str, str] = {}
+        self.taken = {name.lower() for name in self.known}
+        self.vaulted: dict[str, str] = {}
+        for name, entry in self.known.items():
+            if name:
+                self.vaulted.setdefault(text_at(entry, "keyVaultUrl").rstrip("/").lower(), name)
+        self.counts: dict[int, Counter[str]] = {}
         self.added: dict[str, str] = {}
         self.set: dict[int, Reference] = {}
 
@@ -129,7 +135,7 @@ class Resource(IdentityEditor):
             return
         # A secret that stays under its name is what variables of the same value then use.
         todo.sort(key=lambda pair: pair[1].kind != SECRET)
-        gone: dict[int, tuple[Site, set[int]]] = {}
+        rules: dict[int, list[tuple[Reference, Site]]] = {}
         for item, site in todo:
             if site.kind == SECRET:
                 self.refer_secret(item.reference, site)
@@ -138,11 +144,9 @@ class Resource(IdentityEditor):
             elif site.kind == VARIABLE:
                 self.refer_variable(item.reference, site)
             else:
-                index = next(at for at, pair in enumerate(site.owner.pairs) if pair[0] is site.key)
-                gone.setdefault(id(site.owner), (site, set()))[1].add(index)
-        for first, indices in gone.values():
-            moving = [(item.reference, site) for item, site in todo if site.owner is first.owner]
-            self.refer_parameters(moving, first, indices)
+                rules.setdefault(id(site.owner), []).append((item.reference, site))
+        for moving in rules.values():
+            self.refer_parameters(moving)
         self.add_secrets()
         if self.manifest.resource == "app":
             if self.identity.lower() != "system":
@@ -193,7 +197,10 @@ class Resource(IdentityEditor):
             raise No(site.slot.reason, ALTERNATIVES[site.refused])
         whole_text(item)
         not_rendered(item)
-        names = [key.text for key, _ in site.owner.pairs if isinstance(key, Scalar)]
+        names = self.counts.get(id(site.owner))
+        if names is None:
+            names = Counter(key.text for key, _ in site.owner.pairs if isinstance(key, Scalar))
+            self.counts[id(site.owner)] = names
         beside = {
             VARIABLE: ("secretRef",),
             SECRET: ("keyVaultUrl", "identity"),
@@ -201,7 +208,7 @@ class Resource(IdentityEditor):
         }
         if any(name in names for name in beside.get(site.kind, ())):
             raise No("the reference property stands beside the value already", "delete the value")
-        if names.count(site.key.text) > 1:
+        if names[site.key.text] > 1:
             raise No("the value stands there twice", "leave one of them, then run this again")
         if site.kind == SECRET and not text_at(site.owner, "name"):
             raise No("the secret has no name", "give it a name, then run this again")
@@ -284,12 +291,14 @@ class Resource(IdentityEditor):
             f"{name}:{lead}keyVaultUrl: {uri}{lead}identity: {self.identity}",
         )
 
-    def refer_parameters(self, moving: list[tuple[Reference, Site]], first: Site, gone: set[int]) -> None:
+    def refer_parameters(self, moving: list[tuple[Reference, Site]]) -> None:
         """Parameters of a scale rule: out of its metadata, into its auth."""
-        body = first.body
+        owner, body = moving[0][1].owner, moving[0][1].body
+        leaving = {id(site.key) for _, site in moving}
         entries = [(self.entry(reference), site.slot.key) for reference, site in moving]
         inline = ", ".join(f'{{"secretRef": "{name}", "triggerParameter": "{key}"}}' for name, key in entries)
-        self.cut(first.owner, body.entries()["metadata"][0], gone)
+        gone = {index for index, (key, _) in enumerate(owner.pairs) if id(key) in leaving}
+        self.cut(owner, body.entries()["metadata"][0], gone)
         found = body.get("auth")
         lines = [
             line
@@ -320,16 +329,16 @@ class Resource(IdentityEditor):
         """The name of the app's secret that leads to a vault's; a new one unless there is one."""
         uri = secret_uri(reference)
         if uri.lower() not in self.names:
-            for name, entry in self.known.items():
-                if name and text_at(entry, "keyVaultUrl").rstrip("/").lower() == uri.lower():
-                    self.names[uri.lower()] = name
-                    return name
+            there = self.vaulted.get(uri.lower())
+            if there is not None:
+                self.names[uri.lower()] = there
+                return there
             base = name = reference.name.lower()[:_LONGEST_NAME].strip("-") or "secret"
             number = 1
-            taken = {known.lower() for known in self.known} | set(self.names.values())
-            while name in taken:
+            while name in self.taken:
                 number += 1
                 name = f"{base[: _LONGEST_NAME - 1 - len(str(number))].rstrip('-')}-{number}"
+            self.taken.add(name)
             self.names[uri.lower()] = name
             self.added[name] = uri
         return self.names[uri.lower()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import product
 from typing import Any
 
@@ -10,7 +11,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriters import Assignment, Reference, Refusal, Settings, Slot, Unreadable, aci, containerapps, kubernetes
+from rewriters import (
+    Assignment,
+    Reference,
+    Refusal,
+    Request,
+    Settings,
+    Slot,
+    Unreadable,
+    aci,
+    containerapps,
+    kubernetes,
+)
 from rewriters._encode import decode
 from rewriters.check import Report, check
 
@@ -71,6 +83,7 @@ CLAIMED = [
     "configuration:\n  activeRevisionsMode: Single\ntemplate:\n  containers: []\n",
     "componentType: state.redis\nversion: v1\n",
     "properties:\n  # a comment\n  componentType: state.redis\n",
+    "properties:\n  version: v1\n  componentType: state.redis\n",
 ]
 OTHERS = [
     "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: a\nspec:\n  type: state.redis\n",
@@ -371,3 +384,29 @@ def test_a_component_reads_one_vault_and_no_version() -> None:
         settings=SETTINGS,
     )
     assert not report.broken and "clouds" in refusals(report)[0].reason
+
+
+def test_the_first_secret_that_leads_to_a_vault_is_used() -> None:
+    listed = "".join(
+        f"    - {{name: {name}, identity: {IDENTITY}, keyVaultUrl: {VAULT}/secrets/{secret}}}\n"
+        for name, secret in (("other", "secret-9"), ("one", "secret-0"), ("two", "SECRET-0"))
+    )
+    text = APP.format(value="Xw5Tq8Lz").replace("  template:\n", f"    secrets:\n{listed}  template:\n")
+    after = move(text, TOKEN).after["app.yaml"].decode()
+    assert "secretRef: one\n" in after and after.count("keyVaultUrl") == 3
+
+
+def test_many_values_take_little_time() -> None:
+    many = 12_000
+    rule = "".join(f"            key{at}: 'Xw5Tq8Lz{at}'\n" for at in range(many))
+    text = APP.format(value="Rk2Yv7Np") + "    scale:\n      rules:\n      - name: one\n        custom:\n"
+    text += f"          type: kafka\n          metadata:\n{rule}"
+    found = slots(text)
+    moving = [slot for name, slot in found.items() if ".metadata.key" in name]
+    assert len(moving) == many
+    items = tuple(Assignment(slot, Reference(VAULT, f"secret-{at}")) for at, slot in enumerate(moving))
+    request = Request({"app.yaml": text.encode()}, items, SETTINGS)
+    started = time.process_time()
+    done = containerapps.rewrite(request)
+    assert not done.refusals
+    assert time.process_time() - started < 4
