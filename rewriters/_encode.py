@@ -8,7 +8,7 @@ one. Whether the one is the file's own is asked with `reproduces`.
 Sources: YAML 1.1 sections 5.7, 7.3 and 8.1 as LibYAML reads them; RFC 4648 (base64); RFC 3986 section 2.1; RFC 8259
 section 7; the Compose specification, interpolation (`$$`); XML 1.0 sections 2.11, 3.3.3 and 4.6; HCL native syntax
 specification, template expressions, and `flushHeredocTemplateParts` of HCL's parser (what `<<-` takes off each line);
-Azure/bicep, Lexer.cs (`bicep`: the text between single quotes).
+Azure/bicep, Lexer.cs (`bicep`: the text between single quotes); java.util.Properties, `load` (`properties`).
 """
 
 from __future__ import annotations
@@ -220,6 +220,31 @@ def _bicep_meaning(match: re.Match[bytes]) -> bytes:
 def _bicep_encode(value: bytes) -> bytes:
     names = {decoded: name for name, decoded in _BICEP_NAMES.items()}
     return re.sub(rb"[\\'\n\r\t]|\$(?=\{)", lambda match: b"\\" + names.get(match[0], match[0]), value)
+
+
+_PROPERTIES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}"
+    rb"|(?:\r\n|[\r\n])[ \t\f]*|.|\Z)",
+    re.DOTALL,
+)
+_PROPERTIES_SHORT = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"f": b"\f"}
+
+
+def _properties_meaning(match: re.Match[bytes]) -> bytes:
+    body = match[0][1:]
+    if body[:1] in (b"\r", b"\n"):
+        return b""
+    if body[:1] == b"u":
+        if len(body) < 5:
+            raise Undecodable("an escape names no character")
+        return _json_meaning(match)
+    return _PROPERTIES_SHORT.get(body, body)
+
+
+def _properties_encode(value: bytes) -> bytes:
+    names = {decoded: name for name, decoded in _PROPERTIES_SHORT.items()}
+    text = re.sub(rb"[\\\n\t\r\f]", lambda match: b"\\" + names.get(match[0], match[0]), value)
+    return b"\\" + text if text.startswith(b" ") else text
 
 
 _PLAIN_WORD = re.compile(rb"[\w@%+=:,./-]*\Z")
@@ -522,6 +547,7 @@ _FACTORIES: dict[str, Callable[[str], Codec]] = {
     "escape-c": _escape_c,
     "dockerfile-line": _dockerfile_line,
     "word": _word,
+    "properties": lambda _: _Units(_tokens(_PROPERTIES, _properties_meaning), _properties_encode),
     "bicep": lambda _: _Units(_tokens(_BICEP, _bicep_meaning), _bicep_encode),
     "hcl-string": lambda _: _Units(
         _tokens(re.compile(_HCL_ESCAPE + b"|" + _HCL_MARK, re.DOTALL), _hcl_meaning),
@@ -557,6 +583,7 @@ SYNTAX = frozenset(
         "escape-c",
         "dockerfile-line",
         "word",
+        "properties",
         "arm",
         "bicep",
         "json",

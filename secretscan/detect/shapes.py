@@ -36,7 +36,8 @@ _REFERENCE = re.compile(
     | \{%.*%\}
     | %[a-z_]\w*%                      # %NAME%
     | \#\{[^{}]*\}\#?                  # #{NAME}#
-    | @@\w+@@ | __\w+__
+    | @@\w+@@ | __\w+__ | @[\w.-]+@
+    | \{cipher\}.*                    # encrypted for Spring's configuration server
     | \{[^{}"]*\}                      # a field of a format
     | (?:id|src|source|type)=[\w.,/=-]+  # a secret of a build, by its id
     | @Microsoft\.KeyVault\(.*\)
@@ -113,7 +114,7 @@ _PATH = re.compile(
 _HASH = re.compile(
     r"""(?x)
       \$(?:1|2[abxy]?|5|6|7|y|gy|apr1|argon2\w*|pbkdf2[\w-]*|scrypt|sha1|md5)\$.+
-    | \{(?:S?SHA\d*|S?MD5|CRYPT|PBKDF2[\w-]*|ARGON2)\}.+
+    | (?i:\{(?:s?sha[\d-]*|s?md5|[bs]?crypt(?:@\w+)?|pbkdf2[\w@-]*|argon2[\w@-]*)\}).+
     | (?:sha(?:1|224|256|384|512)|md5)[-:][A-Za-z0-9+/=]+
     | pbkdf2(?:_sha\d+|:sha\d+:\d+)[$:].+ | scrypt:\d+:\d+:\d+\$.+
     """
