@@ -64,6 +64,6 @@ def _changes(site: Site, slot: Slot, reference: Reference) -> list[str]:
         changes.append(
             f"add spring-cloud-azure-starter-keyvault-secrets with spring.cloud.azure.keyvault.secret."
             f"property-sources[0].endpoint: {reference.vault_url}/, {stored}and take the property out (the "
-            "application's identity needs Key Vault Secrets User on the vault, since it lists the secrets)"
+            "application's identity lists and reads all secrets of the vault)"
         )
     return changes
