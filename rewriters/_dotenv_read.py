@@ -17,7 +17,9 @@ from rewriters._encode import decode
 
 __all__ = ["Statement", "claims", "escaped_dollars", "raw_lines", "statements", "text_of", "unescaped", "values"]
 
-_NAMED = re.compile(r"(?:\.env(?:\..+)?|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?:\.env(?:[._-].+)?|\.flaskenv|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE
+)
 _FOREIGN = re.compile(
     r"\.(?:sh|bash|zsh|ksh|fish|ps1|bat|cmd|py|rb|js|mjs|cjs|ts|mts|d|go|rs|php|java|c|h|cs|json|ya?ml|toml|xml|html?|"
     r"css|md|rst|j2|tpl|tmpl|erb|gpg|asc|age|enc|zip|gz|tgz|png|jpe?g)\Z",
@@ -37,9 +39,9 @@ Quote = Literal["", "'", '"']
 def claims(path: str, head: bytes) -> bool:
     """Whether this is a file of variables, by its name; a script is none."""
     name = path.rsplit("/", 1)[-1]
-    if not _NAMED.match(name) or _FOREIGN.search(name) or name.lower() == ".envrc":
+    if not _NAMED.match(name) or _FOREIGN.search(name):
         return False
-    return not head.startswith(b"#!")
+    return not head.removeprefix(_BOM).lstrip().startswith((b"#!", b"{"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from rewriters import _dotenv_envrc as envrc
 from rewriters import fetch
 from rewriters._api import (
     Address,
@@ -26,15 +26,14 @@ from rewriters._api import (
     Rewrite,
     Slot,
     Span,
-    Unreadable,
     Variable,
 )
 from rewriters._compose_environment import Environment
 from rewriters._compose_interpolate import required, substitutions, varies
-from rewriters._compose_project import EnvFile, Variables, env_files, folder_of, used_by
-from rewriters._compose_project import claims as compose_claims
-from rewriters._dotenv_kustomize import packed
-from rewriters._dotenv_read import Statement, claims, escaped_dollars, statements, text_of, unescaped, values
+from rewriters._compose_project import Variables, folder_of
+from rewriters._dotenv_read import Statement, escaped_dollars, raw_lines, statements, text_of, unescaped, values
+from rewriters._dotenv_read import claims as _claims
+from rewriters._dotenv_readers import Context, Readers, is_example
 from rewriters._encode import locate
 from rewriters._unsplit import unsplit
 from rewriters.plaintext import Plaintext
@@ -50,7 +49,15 @@ _COMMENT = re.compile(
 )
 
 
+def claims(path: str, head: bytes) -> bool:
+    """Files of variables by their names, and direnv's script that sets some."""
+    return _claims(path, head) or envrc.claims(path, head)
+
+
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:
+    """Each variable's value. Raises `Unreadable`."""
+    if envrc.claims(path, data[:4096]):
+        return envrc.slots(path, data)
     found: list[Slot] = []
     count: dict[str, int] = {}
     for statement in statements(data):
@@ -78,54 +85,7 @@ def slots(path: str, data: bytes) -> tuple[Slot, ...]:
     return tuple(found)
 
 
-# --- who reads the file ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Readers:
-    """Who reads a file: folders of the Compose files that name it as an env file, whether one reads it raw, whether
-    Compose files beside it take their variables from it (and which), the kustomization that packs it, and a Compose
-    file that may read it, depending on the environment of the command."""
-
-    folders: tuple[str, ...]
-    raw: bool
-    beside: frozenset[str]
-    kustomization: str
-    unclear: str
-
-
-class _Context:
-    """What all files of a root say about who reads which file of variables, looked through once."""
-
-    def __init__(self, files: Files) -> None:
-        self._packed = packed(files)
-        self._naming: dict[str, list[tuple[str, EnvFile]]] = {}
-        self._unclear: list[str] = []
-        self._used: dict[str, set[str]] = {}
-        for path, data in sorted(files.items()):
-            if compose_claims(path, data[:4096]):
-                try:
-                    named, used = env_files(path, data), used_by(data)
-                except Unreadable:
-                    continue
-                for one in named:
-                    if one.path is None:
-                        self._unclear.append(path)
-                    else:
-                        self._naming.setdefault(one.path, []).append((path, one))
-                self._used.setdefault(folder_of(path), set()).update(used)
-
-    def readers(self, path: str) -> _Readers:
-        naming = self._naming.get(path, ())
-        beside = self._used.get(folder_of(path), ()) if path.rsplit("/", 1)[-1] == ".env" else ()
-        below = (other for other in self._unclear if f"/{path}".startswith(f"/{folder_of(other)}/".replace("//", "/")))
-        return _Readers(
-            folders=tuple(dict.fromkeys(folder_of(other) for other, _ in naming)),
-            raw=any(named.raw for _, named in naming),
-            beside=frozenset(beside),
-            kustomization=self._packed.get(path, ""),
-            unclear=next(below, ""),
-        )
+# --- rewriting --------------------------------------------------------------------------------------------------------
 
 
 def rewrite(request: Request) -> Rewrite:
@@ -140,7 +100,11 @@ def _rewrite(request: Request) -> Rewrite:
     for item in request.assignments:
         by_path.setdefault(item.slot.path, []).append(item)
     for path, assignments in by_path.items():
-        work.file(path, assignments)
+        if envrc.claims(path, request.files[path][:4096]):
+            for item in assignments:
+                work.refuse(item, item.slot.reason, envrc.alternative(item.slot, item.reference))
+        else:
+            work.file(path, assignments)
     variables = [Variable(folder, name, reference) for (folder, name), reference in work.variables.given.items()]
     return Rewrite(
         edits=tuple(work.edits),
@@ -167,7 +131,7 @@ class _Work:
     def __init__(self, files: Files) -> None:
         self.files = files
         self.variables = Variables(files)
-        self.context = _Context(files)
+        self.context = Context(files)
         self.edits: list[Edit] = []
         self.refusals: list[Refusal] = []
 
@@ -194,7 +158,8 @@ class _Work:
                 self.refuse(
                     item,
                     "a Compose file reads it with `format: raw`, which substitutes no variables",
-                    "take `format: raw` out there, or set the variable below `environment:`",
+                    "take `format: raw` out there, or write the variable's name alone: then the environment of the "
+                    "command gives the value",
                 )
             elif readers.kustomization:
                 self.refuse(
@@ -216,15 +181,24 @@ class _Work:
                 self.refuse(
                     item, "the value is put together from variables", "move the variable that holds the secret instead"
                 )
+            elif readers.docker and (readers.folders or readers.beside):
+                self.refuse(
+                    item,
+                    f"{readers.docker} gives this file to docker run, which substitutes nothing; Compose reads it too",
+                    "give each of them a file of its own",
+                )
             elif readers.folders or statement.key in readers.beside:
                 if place is None:
                     self.refuse(item, "this part of the value cannot be replaced alone", "move the whole value")
                 elif self.compose(item, statement, place, readers, single):
                     taken.append(place)
+            elif readers.docker:
+                if self.docker(item, statement, data, readers):
+                    taken.append(statement.literal)
             elif self.other(item, statement, raw, single):
                 taken.append(statement.literal)
 
-    def compose(self, item: Assignment, statement: Statement, span: Span, readers: _Readers, single: bool) -> bool:
+    def compose(self, item: Assignment, statement: Statement, span: Span, readers: Readers, single: bool) -> bool:
         path = item.slot.path
         own = folder_of(path)
         folders = list(dict.fromkeys((*readers.folders, *((own,) if statement.key in readers.beside else ()))))
@@ -245,10 +219,53 @@ class _Work:
         self.edits.append(Edit(path, span, text))
         return True
 
+    def docker(self, item: Assignment, statement: Statement, data: bytes, readers: Readers) -> bool:
+        """`docker run --env-file` takes a name without a value from the environment of the command."""
+        path, key = item.slot.path, statement.key
+        stop = data.find(b"\n", statement.span.end)
+        rest = data[statement.span.end : stop if stop >= 0 else len(data)].removesuffix(b"\r")
+        if statement.quote or statement.raw(data)[:1] in (b'"', b"'"):
+            self.refuse(
+                item,
+                f"{readers.docker} gives this file to docker run, and some versions of that keep the quotes",
+                "take the quotes away, then move it",
+            )
+        elif item.part is not None:
+            self.refuse(item, "docker run substitutes no variables in this file", "move the whole value as one secret")
+        elif b"$" in statement.raw(data):
+            self.refuse(item, "readers of such files take `$` differently", "read it from the vault in the program")
+        elif rest or statement.sign != "=" or statement.export or data[: statement.literal.start][-1:] in b" \t":
+            self.refuse(
+                item,
+                "docker run takes the rest of the line as it stands, or does not take the line at all",
+                "write the line as KEY=value, without blanks, then move it",
+            )
+        elif not self.variables.take(folder_of(path), key, item.reference, key * (path.rsplit("/", 1)[-1] == ".env")):
+            self.refuse(
+                item,
+                f"the fetch script cannot set {key} in this folder: it has another meaning or another secret there",
+                "move this file to a folder of its own, or rename the variable",
+            )
+        else:
+            sign = data.rindex(b"=", 0, statement.literal.start)
+            self.edits.append(Edit(path, Span(sign, statement.literal.end), b""))
+            script = self.variables.script(folder_of(path))
+            self.variables.notes[
+                f"{path}: start what runs docker through {script}, which sets the variables that it now only names."
+            ] = None
+            return True
+        return False
+
     def other(self, item: Assignment, statement: Statement, raw: bytes, single: bool) -> bool:
         path, key = item.slot.path, statement.key
         free = key if path.rsplit("/", 1)[-1] == ".env" else ""
-        if item.part is not None:
+        if is_example(path):
+            self.refuse(
+                item,
+                "this file is an example that people copy, and no program reads it",
+                f"leave {key} empty here, or write what is to be put there, and rotate the value if it is a real one",
+            )
+        elif item.part is not None:
             self.refuse(
                 item,
                 "whoever reads this file need not substitute variables in it",
@@ -271,7 +288,8 @@ class _Work:
             text = _MOVED.format(key=key, script=script, name=item.reference.name)
             self.edits.append(Edit(path, Span(statement.start, statement.literal.end), text.encode()))
             self.variables.notes[
-                f"{path}: start what reads this file through {script}, which sets the variables that are now comments."
+                f"{path}: start what reads this file through {script}, which sets the variables that are now comments. "
+                "Where docker run --env-file reads it, put the name alone in place of each comment."
             ] = None
             return True
         return False
@@ -283,20 +301,28 @@ class _Work:
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
     """Each variable of each file, as its reader gets it; a comment that a rewrite left, as the fetch script sets it."""
     found: list[Delivery] = []
-    context = _Context(files)
+    context = Context(files)
     for path, data in sorted(files.items()):
-        if claims(path, data[:4096]):
+        if envrc.claims(path, data[:4096]):
+            given = dict(envrc.values(data))
+        elif _claims(path, data[:4096]):
             given = dict(_values(path, data, files, context, lookup))
-            found += [
-                Delivery(Address(path, path, "env", key), Plaintext(value)) for key, value in sorted(given.items())
-            ]
+        else:
+            continue
+        found += [Delivery(Address(path, path, "env", key), Plaintext(value)) for key, value in sorted(given.items())]
     return tuple(found)
 
 
-def _values(path: str, data: bytes, files: Files, context: _Context, lookup: Lookup) -> Iterator[tuple[str, bytes]]:
+def _values(path: str, data: bytes, files: Files, context: Context, lookup: Lookup) -> Iterator[tuple[str, bytes]]:
     own = fetch.variables(folder_of(path), files)
+    readers = context.readers(path)
+    if readers.docker and not readers.folders and not readers.beside:
+        yield from raw_lines(data)
+        names = {line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()}
+        yield from ((key, lookup(reference).reveal()) for key, reference in own.items() if key in names)
+        return
     references: dict[str, Reference] = {}
-    for folder in (*context.readers(path).folders, folder_of(path)):
+    for folder in (*readers.folders, folder_of(path)):
         for name, reference in fetch.variables(folder, files).items():
             references.setdefault(name, reference)
     outside = Environment(references, lookup)

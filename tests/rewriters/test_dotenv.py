@@ -24,7 +24,14 @@ COMPOSE = b"services:\n  api:\n    image: x\n    env_file: a.env\n"
         ("prod.env.example", True),
         ("env.startup.txt", True),
         ("env.txt", True),
-        (".envrc", False),
+        (".envrc", True),
+        ("a/.envrc.local", True),
+        (".flaskenv", True),
+        (".env-staging", True),
+        (".env_prod", True),
+        (".env.defaults", True),
+        (".environment", False),
+        (".envoy", False),
         (".env.sh", False),
         (".env.ts", False),
         ("env.py", False),
@@ -40,6 +47,11 @@ def test_claims_by_name(path: str, mine: bool) -> None:
 
 def test_a_script_is_not_claimed() -> None:
     assert not dotenv.claims("prod.env", b"#!/bin/sh\nA=1\n")
+
+
+@pytest.mark.parametrize("head", [b'{"A": "1"}', b"\xef\xbb\xbf#!/bin/sh", b"\n{"])
+def test_another_format_is_not_claimed(head: bytes) -> None:
+    assert not dotenv.claims(".env-cmdrc", head)
 
 
 def told(text: str) -> dict[str, str]:
@@ -151,3 +163,131 @@ def test_a_broken_compose_file_beside_it_does_not_stop_it() -> None:
     (slot,) = dotenv.slots(".env", files[".env"])
     done = dotenv.rewrite(Request(files, (Assignment(slot, Reference(VAULT, "a")),)))
     assert len(done.edits) == 1
+
+
+# --- docker run -------------------------------------------------------------------------------------------------------
+
+RUN = b'{"runArgs": ["--env-file", "a.env"]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "read"),
+    [
+        ("devcontainer.json", '{"runArgs": ["--env-file", "api/a.env"]}', True),
+        (".devcontainer/devcontainer.json", '{"runArgs": ["--env-file=${localWorkspaceFolder}/api/a.env"]}', True),
+        (".devcontainer/x/devcontainer.json", '{"runArgs": ["--env-file", "./api/a.env"]}', True),
+        (".devcontainer/devcontainer.json", '{"runArgs": ["--env-file", "../api/a.env"]}', False),
+        (".devcontainer/devcontainer.json", '{"runArgs": ["--env-file", "${localEnv:HOME}/a.env"]}', False),
+        (".github/workflows/a.yml", "- run: docker run -d --env-file api/a.env x", True),
+        (".github/workflows/a.yml", '- run: |\n    podman create \\\n      --env-file="api/a.env" x', True),
+        (".github/workflows/a.yml", "- run: docker compose --env-file api/a.env up", False),
+        (".github/workflows/a.yml", "- run: docker run x; node --env-file api/a.env x", False),
+        ("notes.md", "docker run --env-file api/a.env x", False),
+    ],
+)
+def test_who_gives_a_file_to_docker(path: str, text: str, read: bool) -> None:
+    files = {"api/a.env": b"A=Quokka-71\n", path: text.encode()}
+    (slot,) = dotenv.slots("api/a.env", files["api/a.env"])
+    report = check(dotenv, files, [Assignment(slot, Reference(VAULT, "a"))])
+    assert not report.broken
+    assert report.after["api/a.env"] == (
+        b"A\n" if read else b"# A is read from the vault by fetch-secrets.sh (secret a)\n"
+    )
+
+
+@given(
+    entries=st.lists(
+        st.tuples(_values, st.sampled_from(["", "'", '"']), st.sampled_from(["", " ", " # note", "\t"])),
+        min_size=1,
+        max_size=4,
+    ),
+    eol=st.sampled_from(["\n", "\r\n"]),
+    bom=st.booleans(),
+)
+def test_generated_files_for_docker(entries: list[tuple[str, str, str]], eol: str, bom: bool) -> None:
+    lines = [f"KEY{at}={quote}{value.strip() or 'x'}{quote}{rest}" for at, (value, quote, rest) in enumerate(entries)]
+    data = (b"\xef\xbb\xbf" if bom else b"") + eol.join([*lines, ""]).encode()
+    files = {"a.env": data, "devcontainer.json": RUN}
+    slots = dotenv.slots("a.env", data)
+    report = check(dotenv, files, [Assignment(slot, Reference(VAULT, f"m-{slot.pointer}")) for slot in slots])
+    assert not report.broken, "\n".join(map(str, report.broken))
+    assert not report.not_undoable
+
+
+# --- direnv -----------------------------------------------------------------------------------------------------------
+
+
+def told_by_direnv(text: str) -> dict[str, str]:
+    return {slot.pointer: slot.value.reveal().decode() for slot in dotenv.slots(".envrc", text.encode())}
+
+
+def test_assignments_of_a_script() -> None:
+    text = """use nix
+export A=1 B='two # words' # comment
+C="a \\"b\\" \\
+c"
+D=x E=y command F=z
+export -r G=a'b'"c"
+if true; then export H=1; fi
+PATH_add bin
+dotenv .env
+export I
+A=2
+"""
+    assert told_by_direnv(text) == {
+        "A": "1",
+        "B": "two # words",
+        "C": 'a "b" c',
+        "D": "x",
+        "E": "y",
+        "G": "abc",
+        "H": "1",
+        "A~2": "2",
+    }
+
+
+@given(
+    entries=st.lists(st.tuples(_values, st.sampled_from(["single", "double"]), st.booleans()), min_size=1, max_size=4),
+    eol=st.sampled_from(["\n", "\r\n"]),
+)
+def test_generated_scripts_stay(entries: list[tuple[str, str, bool]], eol: str) -> None:
+    lines = []
+    held = {}
+    for at, (value, style, export) in enumerate(entries):
+        value = value.replace("\n", " ")
+        if style == "single":
+            value = value.replace("'", "")
+            text = f"'{value}'"
+        else:
+            value = "".join(char for char in value if char not in "$`")
+            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        lines.append(f"{'export ' * export}KEY{at}={text}")
+        held[f"KEY{at}"] = Plaintext(value.encode())
+    data = eol.join([*lines, ""]).encode()
+    slots = dotenv.slots(".envrc", data)
+    assert {slot.pointer: slot.value for slot in slots} == held
+    report = check(dotenv, {".envrc": data}, [Assignment(slot, Reference(VAULT, f"m-{slot.key}")) for slot in slots])
+    assert not report.broken, "\n".join(map(str, report.broken))
+    assert report.after == {".envrc": data}
+    assert report.refused == len(slots)
+    assert {item.address.name: item.value for item in dotenv.effective({".envrc": data}, _none)} == held
+
+
+@given(st.binary(max_size=60))
+def test_any_script_is_read_or_said_to_be_unreadable(data: bytes) -> None:
+    try:
+        slots = dotenv.slots(".envrc", data)
+    except Unreadable:
+        return
+    report = check(
+        dotenv, {".envrc": data}, [Assignment(slot, Reference(VAULT, f"m-{at}")) for at, slot in enumerate(slots)]
+    )
+    assert not report.broken, "\n".join(map(str, report.broken))
+
+
+def test_a_long_script_costs_no_more_than_its_size() -> None:
+    assert len(dotenv.slots(".envrc", b"export A=1 \\\n B='x y'; C=2\n" * 5000)) == 15_000
+
+
+def _none(reference: Reference) -> Plaintext:
+    raise LookupError(reference.name)
