@@ -192,6 +192,8 @@ class _Work:
             raise _No("a place that gets the parameter is encrypted, or of the secret store", ALTERNATIVES["typed"])
         for site in group.members:
             item = group.asked.get(id(site))
+            if item is not None and address(_value(site)) is not None and any(use.typed for use in good):
+                raise _No(REASONS["typed"], "move the secret that it names, if it is to be another one")
             if item is not None and site.kind == DEFAULT and kind == MANAGED:
                 raise _No(*_NEEDS_VERSION)
             if item is None and not site.slot.value.empty():
