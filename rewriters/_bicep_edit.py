@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from rewriters._api import Edit, Span
-from rewriters._bicep_read import Declared, File, names_in
+from rewriters._bicep_facts import Declared, File
+from rewriters._bicep_read import names_in
 from rewriters._bicep_tree import Array, Object
 from rewriters._yaml import newline
 

@@ -12,8 +12,8 @@ from functools import partial
 from rewriters._api import Companion, Edit, Reference, Request, Unreadable
 from rewriters._azure_identity import No
 from rewriters._bicep_edit import Editor, quoted
+from rewriters._bicep_facts import File, Resource
 from rewriters._bicep_project import Ambiguous, Project
-from rewriters._bicep_read import File, Resource
 from rewriters._bicep_tokens import literal_text
 from rewriters._bicep_tree import Branches, Object, Text
 from rewriters._json import read

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from rewriters._api import Assignment, Reference, Request, Span, Unreadable
 from rewriters._azure_identity import SAY_IDENTITY, No, is_identity, secret_uri
 from rewriters._bicep_edit import Editor, quoted
+from rewriters._bicep_facts import File, Resource, Site
 from rewriters._bicep_givers import Givers
-from rewriters._bicep_read import File, Resource, Site
 from rewriters._bicep_tokens import literal_text
 from rewriters._bicep_tree import Array, Name, Node, Object, Pair, Text
 

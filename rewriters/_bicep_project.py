@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rewriters._api import Files, Unreadable
+from rewriters._bicep_facts import File, Resource
 from rewriters._bicep_paths import json_parameters, resolved
-from rewriters._bicep_read import File, Resource, read
+from rewriters._bicep_read import read
 from rewriters._bicep_tokens import Statement, literal_text
 from rewriters.bicep import claims
 

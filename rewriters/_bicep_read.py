@@ -6,11 +6,11 @@ resource types' properties as in `_bicep_types`.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rewriters._api import Place, Slot, Span, Unreadable
+from rewriters._bicep_facts import Declared, File, Resource, Site
 from rewriters._bicep_reasons import REASONS
 from rewriters._bicep_tokens import Statement, Token, literal_text, statements, string_value, tokens
 from rewriters._bicep_tree import Array, Bad, Branches, Call, Node, Object, Other, Text, expression, value_at
@@ -18,7 +18,7 @@ from rewriters._bicep_types import Kind, kind_of, place_of
 from rewriters._yaml import join
 from rewriters.plaintext import Plaintext
 
-__all__ = ["PARAMETER", "Declared", "File", "Resource", "Site", "names_in", "read"]
+__all__ = ["PARAMETER", "names_in", "read"]
 
 PARAMETER = "secure-parameter"
 """The reference any expression can take: a @secure() parameter, whose value a parameter file gets."""
@@ -48,83 +48,6 @@ _TRANSPARENT = frozenset(
 _FIXED = frozenset(["name", "location", "scope", "kind", "dependson", "parent", "zones", "sku", "type", "apiversion"])
 _VALUES = frozenset(("value", "securevalue", "connectionstring"))
 MAX_SITES = 50_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Resource:
-    """A resource or module: its symbol, its type or path as written, and its body where that is one object."""
-
-    symbol: str
-    type: str
-    existing: bool
-    body: Object | None
-    statement: Statement
-    parent: Resource | None = None
-    name: str = ""
-    """The last part of its name, in lower case, where that is a text: `appsettings` of `site/appsettings`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Declared:
-    """A statement, and what stands behind its `=`."""
-
-    statement: Statement
-    value: Node | None
-
-    @property
-    def type(self) -> str:
-        """The type of a parameter or variable as it is written."""
-        parts = self.statement.tokens[self.statement.keyword + 2 :]
-        found: list[str] = []
-        for token in parts:
-            if token.text == "=" or token.kind == "line":
-                break
-            found.append(token.text or f"<{token.kind}>")
-        return "".join(found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Site:
-    """A slot and its surroundings. `role` says what may become of it; for those without targets, `refused` is a key of
-    `_bicep_reasons.ALTERNATIVES`.
-
-    `literal` is what a reference replaces when the whole of the text moves; `piece` says that it stands between holes.
-    """
-
-    slot: Slot
-    role: str
-    refused: str
-    declared: Declared
-    literal: Span
-    piece: bool = False
-    lines: bool = False
-    owner: Object | None = None
-    resource: Resource | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class File:
-    """One file. `parameters` says that it is a parameter file."""
-
-    path: str
-    data: bytes = field(repr=False)
-    parameters: bool
-    declared: tuple[Declared, ...]
-    sites: tuple[Site, ...]
-    resources: tuple[Resource, ...]
-    breaks: tuple[int, ...] = field(default=(), repr=False)
-    """Where lines end, those within strings and comments left out."""
-
-    def line_end(self, at: int) -> int:
-        """The end of the line on which a statement ends; comments behind it belong to the line."""
-        index = bisect_left(self.breaks, at)
-        return self.breaks[index] if index < len(self.breaks) else len(self.data)
-
-    def named(self, kind: str, name: str) -> Declared | None:
-        for item in self.declared:
-            if item.statement.kind == kind and item.statement.name == name:
-                return item
-        return None
 
 
 def read(path: str, data: bytes) -> File:

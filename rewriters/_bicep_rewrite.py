@@ -9,10 +9,10 @@ from __future__ import annotations
 from rewriters._api import Assignment, Refusal, Request, Requirement, Rewrite, Span
 from rewriters._azure_identity import No, is_text, secret_uri
 from rewriters._bicep_edit import camel
+from rewriters._bicep_facts import Declared, File, Resource, Site
 from rewriters._bicep_givers import Step
 from rewriters._bicep_native import NATIVE, Natives
 from rewriters._bicep_paths import resolved
-from rewriters._bicep_read import Declared, File, Resource, Site
 from rewriters._bicep_reasons import ALTERNATIVES
 from rewriters._bicep_tree import value_at
 from rewriters._undo import hole
