@@ -149,9 +149,10 @@ class Requirement:
 
     `runtime-variable`: whoever runs the image built from the Dockerfile `path` must set the variable `name` to the
     secret. `build-secret`: whoever builds it must pass the secret under the build secret id `name`.
+    `generated-key`: whatever makes a Secret of the file of variables `path` must take its key `name` from the secret.
     """
 
-    kind: Literal["runtime-variable", "build-secret"]
+    kind: Literal["runtime-variable", "build-secret", "generated-key"]
     path: str
     name: str
     reference: Reference

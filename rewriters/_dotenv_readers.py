@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rewriters._api import Files, Unreadable
 from rewriters._compose_project import EnvFile, env_files, folder_of, inside, used_by
 from rewriters._compose_project import claims as compose_claims
-from rewriters._dotenv_kustomize import packed
+from rewriters._dotenv_kustomize import Pack, packed
 
 __all__ = ["Context", "Readers", "is_example"]
 
@@ -36,15 +36,27 @@ def is_example(path: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Readers:
     """Who reads a file: folders of the Compose files that name it as an env file, whether one reads it raw, whether
-    Compose files beside it take their variables from it (and which), the kustomization that packs it, a Compose file
-    that may read it, depending on the environment of the command, and a file that gives it to `docker run`."""
+    Compose files beside it take their variables from it (and which), the generators of kustomizations that pack it, a
+    Compose file that may read it, depending on the environment of the command, and a file that gives it to
+    `docker run`."""
 
     folders: tuple[str, ...]
     raw: bool
     beside: frozenset[str]
-    kustomization: str
+    packs: tuple[Pack, ...]
     unclear: str
     docker: str
+
+    @property
+    def kustomization(self) -> str:
+        """The first kustomization that packs the file."""
+        return self.packs[0].kustomization if self.packs else ""
+
+    @property
+    def packed_only(self) -> bool:
+        """Whether nobody is known to read the file but kustomizations, which make Secrets of it."""
+        alone = not (self.folders or self.beside or self.docker or self.unclear)
+        return alone and all(pack.generator == "secretGenerator" and not pack.whole for pack in self.packs)
 
 
 class Context:
@@ -79,7 +91,7 @@ class Context:
             folders=tuple(dict.fromkeys(folder_of(other) for other, _ in naming)),
             raw=any(named.raw for _, named in naming),
             beside=frozenset(beside),
-            kustomization=self._packed.get(path, ""),
+            packs=self._packed.get(path, ()),
             unclear=next(below, ""),
             docker=self._docker.get(path, ""),
         )

@@ -1,18 +1,22 @@
-"""A generator of a kustomization without the literals that move, and the object that makes its Secret instead.
+"""A generator of a kustomization without what moves out of it, and the object that makes its Secret instead.
 
-Source: Kustomize reference, `secretGenerator`, `generatorOptions`: a generated Secret is named with a hash of its
-content, which Kustomize puts into whatever names it, unless `disableNameSuffixHash` is set.
+Sources: Kustomize reference, `secretGenerator`, `generatorOptions`: a generated Secret is named with a hash of its
+content, which Kustomize puts into whatever names it, unless `disableNameSuffixHash` is set; its `api/hasher` (the
+letters of a hash).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
-from rewriters._api import Edit, Reference, Span
+from rewriters._api import Edit, Files, Reference, Span
+from rewriters._compose_project import folder_of, inside
+from rewriters._dotenv_kustomize import lines
 from rewriters._k8s_data import UNUSUAL
 from rewriters._k8s_generators import literal
-from rewriters._k8s_objects import Manifest, Object, Site, text_at
+from rewriters._k8s_objects import Manifest, Object, follow, text_at
 from rewriters._k8s_text import (
     Tree,
     block,
@@ -28,20 +32,24 @@ from rewriters._k8s_text import (
 from rewriters._k8s_vault import Entry, Unfit, strings
 from rewriters._yaml import Map, Node, Scalar, Seq
 
-__all__ = ["Generator", "generators", "without_generators"]
+__all__ = ["Generator", "hashed_name", "sources", "without_generators"]
 
 _HASH = "disableNameSuffixHash"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Generator:
-    """An entry of `secretGenerator`, and which of its literals move where. Raises `Unfit` if that cannot be."""
+    """An entry of `secretGenerator`, and which of its literals and variables move where. Raises `Unfit` if that cannot
+    be."""
 
     manifest: Manifest
     root: Map
     entry: Map
-    moved: dict[int, Reference]
+    files: Files = field(repr=False)
+    moved: dict[int, Reference] = field(default_factory=dict)
     """By the node of the literal."""
+    variables: dict[str, Reference] = field(default_factory=dict)
+    """By the key in one of its files of variables."""
 
     @property
     def name(self) -> str:
@@ -51,8 +59,9 @@ class Generator:
     def secret(self) -> Object:
         """The Secret that it makes, as an object of the kustomization's file."""
         namespace = text_at(self.entry, "namespace")
-        document = self.manifest.sites[0].object.document
-        return Object(self.manifest.path, "v1", "Secret", self.name, namespace, "", self.entry, document)
+        own = self.manifest.kustomization
+        assert own is not None  # noqa: S101 - generators are of kustomizations
+        return Object(self.manifest.path, "v1", "Secret", self.name, namespace, "", self.entry, own.document)
 
     @property
     def literals(self) -> Seq | None:
@@ -62,14 +71,34 @@ class Generator:
     @property
     def whole(self) -> bool:
         """Whether nothing of it stays."""
-        others = any(_own(self.entry, name) is not None for name in ("files", "envs", "env"))
-        return not others and self.literals is not None and all(id(item) in self.moved for item in self.literals.items)
+        if "files" in self.entry.entries() or ("literals" in self.entry.entries() and self.literals is None):
+            return False
+        literals = self.literals.items if self.literals is not None else ()
+        return all(id(item) in self.moved for item in literals) and self._keys() <= self.variables.keys()
+
+    @property
+    def sources(self) -> list[str]:
+        """Its files of variables, as it names them."""
+        return sources(self.entry)
+
+    def packs(self, path: str) -> bool:
+        """Whether it takes variables from this file."""
+        return any(inside(folder_of(self.manifest.path), source) == path for source in self.sources)
+
+    def _keys(self) -> set[str]:
+        """What it takes from files of variables; of one that is not given, something that does not move."""
+        found: set[str] = set()
+        for source in self.sources:
+            data = self.files.get(inside(folder_of(self.manifest.path), source) or "")
+            found |= {key.decode("utf-8", "replace") for key, _ in lines(data)} if data is not None else {""}
+        return found
 
     @property
     def entries(self) -> list[Entry]:
         items = self.literals.items if self.literals is not None else ()
         texts = [(item, literal(item.text)) for item in items if isinstance(item, Scalar) and id(item) in self.moved]
-        return [Entry(found[0], self.moved[id(item)]) for item, found in texts if found is not None]
+        variables = [Entry(key, reference) for key, reference in self.variables.items()]
+        return [*variables, *(Entry(found[0], self.moved[id(item)]) for item, found in texts if found is not None)]
 
     @property
     def shape(self) -> dict[str, Tree]:
@@ -109,7 +138,7 @@ class Generator:
             raise Unfit("the generator has no fixed name", "write its name out")
         if not self.whole and (self._options()[2] or text_at(self.entry, "type") not in ("", "Opaque")):
             raise Unfit("this Secret is valid only with all of its keys", "move the other keys along")
-        maps = [self.entry, *([self.root] if self.whole else [])]
+        maps = [self.entry, *([self.root] if self.whole or self.variables else [])]
         if not all(written_simply(self.manifest.data, item) for item in maps):
             raise Unfit(*UNUSUAL)
 
@@ -122,6 +151,9 @@ class Generator:
     def notes(self) -> list[str]:
         """What changes with the name, for people."""
         found = []
+        names = ", ".join(sorted({inside(folder_of(self.manifest.path), source) or source for source in self.sources}))
+        if self.whole and names:
+            found.append(f"{self.manifest.path} packs {names} no longer: delete it when nothing else reads it")
         if self.hashed:
             found.append(
                 f"the name of the Secret {self.name} of {self.manifest.path} has no hash any more: pods do not roll "
@@ -133,7 +165,8 @@ class Generator:
         """The edits that take the literals out of a generator that keeps others, and fix its name."""
         path, data = self.manifest.path, self.manifest.data
         items = self.literals
-        assert items is not None  # noqa: S101 - literals of it move
+        if items is None or not self.moved:
+            return self._fixed() if self.hashed else []
         gone = {index for index, item in enumerate(items.items) if id(item) in self.moved}
         if len(gone) == len(items.items):
             index = next(i for i, (_, value) in enumerate(self.entry.pairs) if value is items)
@@ -170,20 +203,23 @@ class Generator:
         return [Edit(path, Span(at, at), text.encode())]
 
 
-def generators(manifest: Manifest, moving: Sequence[tuple[Site, Reference]]) -> list[Generator]:
-    """The generators of a kustomization that these literals are of."""
-    found: dict[int, Generator] = {}
-    for site, reference in moving:
-        root, entry = site.object.root, site.container
-        assert entry is not None  # noqa: S101 - the reader gives it
-        mine = found.setdefault(id(entry), Generator(manifest, root, entry, {}))
-        mine.moved[id(site.scalar)] = reference
-    return list(found.values())
+def sources(entry: Map) -> list[str]:
+    """The files of variables that a generator names."""
+    listed = follow(entry.entries()["envs"][1]) if "envs" in entry.entries() else None
+    items = [follow(item) for item in listed.items] if isinstance(listed, Seq) else []
+    texts = [item.text for item in items if isinstance(item, Scalar)]
+    return [text for text in (*texts, text_at(entry, "env")) if text]
+
+
+def hashed_name(name: str) -> re.Pattern[bytes]:
+    """A generated Secret's name with some hash."""
+    return re.compile(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"-[2456789bcdfghkmt]{10}(?![\w.-])")
 
 
 def without_generators(manifest: Manifest, gone: Collection[int]) -> list[Edit]:
     """The kustomization without the generators whose entries these are."""
-    root = manifest.sites[0].object.root
+    assert manifest.kustomization is not None  # noqa: S101 - generators are of kustomizations
+    root = manifest.kustomization.root
     path, data = manifest.path, manifest.data
     index, items = next(
         (index, value)

@@ -55,10 +55,11 @@ def kustomization(path: str, data: bytes, documents: tuple[Document, ...], platf
     root = documents[0].root if len(documents) == 1 else None
     if not isinstance(root, Map):
         return Manifest(path, data, (), (), (), False)
-    reader = _Reader(path, data, Object(path, "", "Kustomization", "", "", "", root, documents[0]), platform)
+    own = Object(path, "", "Kustomization", "", "", "", root, documents[0])
+    reader = _Reader(path, data, own, platform)
     reader.map(root, ())
     sites = sorted(reader.sites, key=lambda site: (site.slot.span, site.slot.literal))
-    return Manifest(path, data, (), tuple(sites), tuple(reader.aliases), reader.repeated)
+    return Manifest(path, data, (), tuple(sites), tuple(reader.aliases), reader.repeated, own)
 
 
 class _Reader:

@@ -71,6 +71,8 @@ class Manifest:
     aliases: tuple[tuple[Alias, Object], ...]
     repeated: bool
     """Whether some map has a key twice: readers disagree about which one counts."""
+    kustomization: Object | None = None
+    """What stands for the file itself, if it is a kustomization."""
 
 
 def follow(node: Node) -> Scalar | Map | Seq:

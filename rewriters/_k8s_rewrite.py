@@ -9,40 +9,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from rewriters import _k8s_akv
-from rewriters._api import Assignment, Companion, Edit, Reference, Request, Rewrite, Variable
+from rewriters._api import Assignment, Companion, Edit, Reference, Request, Requirement, Rewrite, Variable
 from rewriters._k8s_config import Readers
 from rewriters._k8s_data import REPEATED, config_edits
-from rewriters._k8s_documents import added, apart
-from rewriters._k8s_generated import Generator, generators, without_generators
+from rewriters._k8s_documents import added
 from rewriters._k8s_listing import listed, shared_folder
 from rewriters._k8s_literal import webhook
 from rewriters._k8s_objects import Object, Site, text_at
 from rewriters._k8s_reasons import instead
+from rewriters._k8s_secret_generators import SecretGenerators
 from rewriters._k8s_secrets import secret
 from rewriters._k8s_text import Tree, column, insertion, style_of
-from rewriters._k8s_vault import AKV, CSI, Entry, Unfit
+from rewriters._k8s_vault import CSI, Entry, Unfit
 from rewriters._k8s_work import ESO, Change, Insert, Job, Work
 from rewriters._k8s_workload import Workload
 from rewriters._openshift_parameters import note, required
 from rewriters._openshift_parameters import variable as variable_of
 from rewriters._unsplit import unsplit
 
-__all__ = ["rewrite"]
+__all__ = ["rewrite", "unmet"]
 
 
 def rewrite(request: Request) -> Rewrite:
     """The answer to a request. Never raises for what a file holds: what cannot be done is refused."""
-    return unsplit(request, lambda each: _Rewriting(each).answer() if each.assignments else Rewrite())
+    return unsplit(request, _answer)
+
+
+def unmet(request: Request) -> dict[Requirement, Unfit]:
+    """Which keys of generated Secrets cannot be had from an operator, and why not."""
+    generators = SecretGenerators(Work(request))
+    generators.move(())
+    return generators.unmet
+
+
+def _answer(request: Request) -> Rewrite:
+    generated = any(need.kind == "generated-key" for need in request.requirements)
+    return _Rewriting(request).answer() if request.assignments or generated else Rewrite()
 
 
 class _Rewriting:
     def __init__(self, request: Request) -> None:
         self.work = Work(request)
         self.workload = Workload(self.work)
+        self.generators = SecretGenerators(self.work)
 
     def answer(self) -> Rewrite:
         groups: dict[tuple[int, str], list[Job]] = {}
+        generated: list[Job] = []
         for assignment in self.work.request.assignments:
             try:
                 site = self._site(assignment)
@@ -58,7 +71,7 @@ class _Rewriting:
                 if form == "parameter":
                     self._parameters(jobs)
                 elif form == "generator":
-                    self._generators(jobs)
+                    generated += jobs
                 elif form == "secret":
                     self.work.changes.append(secret(self.work, jobs))
                 elif one is None:
@@ -68,6 +81,7 @@ class _Rewriting:
             except Unfit as problem:
                 for job in jobs:
                     self.work.refuse(job.assignment, problem)
+        self.generators.move(generated)
         return self._emit()
 
     def _site(self, assignment: Assignment) -> Site:
@@ -81,13 +95,7 @@ class _Rewriting:
             raise Unfit(*REPEATED)
         if site.object.templated and assignment.part is None and "${" in site.scalar.text:
             raise Unfit("the text takes in a parameter of the template", "move the parameter's value")
-        renaming = self.work.kustomizations.renaming(slot.path)
-        if renaming:
-            raise Unfit(
-                f"{renaming.field} of {renaming.path} changes the names of Secrets where they are used, and would not "
-                "change the name that an ExternalSecret or SecretProviderClass gives its Secret",
-                f"write the full names out and take {renaming.field} out of {renaming.path}, then plan again",
-            )
+        self.work.check_names(slot.path)
         if any(alias.target is site.scalar for alias, _ in manifest.aliases):
             raise Unfit("the value has an anchor and is used in other places", "write the value out in each place")
         if any(
@@ -96,59 +104,6 @@ class _Rewriting:
         ):
             raise Unfit("another object shares this text through an alias", "write the text out in each object")
         return site
-
-    # --- generators of kustomizations --------------------------------------------------------------------------------
-
-    def _generators(self, jobs: Sequence[Job]) -> None:
-        manifest = self.work.manifests[jobs[0].site.slot.path]
-        done: list[tuple[Generator, Change]] = []
-        for each in generators(manifest, [(job.site, job.assignment.reference) for job in jobs]):
-            try:
-                done.append((each, self._generator(each)))
-            except Unfit as problem:
-                for job in jobs:
-                    if job.site.container is each.entry:
-                        self.work.refuse(job.assignment, problem)
-        gone = {id(each.entry) for each, _ in done if each.whole}
-        try:
-            edits = without_generators(manifest, gone) if gone else []
-        except Unfit as problem:
-            for job in jobs:
-                if id(job.site.container) in gone:
-                    self.work.refuse(job.assignment, problem)
-            done = [(each, change) for each, change in done if not each.whole]
-            edits = []
-        for _, change in done:
-            change.edits += edits
-            self.work.changes.append(change)
-
-    def _generator(self, each: Generator) -> Change:
-        """The generator's Secret is made by an operator instead, or what stays of it gets a name that one knows."""
-        each.check()
-        if self.work.vaults.target == CSI:
-            raise Unfit("what a generator makes has no pod that the driver could be mounted in", ESO)
-        thing, change, path = each.secret, Change(), each.manifest.path
-        self.work.check_untouched(thing)
-        entries, trees = each.entries, list[Tree]()
-        name = each.name if each.whole else self.work.free(thing)
-        if self.work.vaults.target == AKV:
-            if each.shape:
-                raise Unfit("akv2k8s does not make this Secret: it is immutable, typed or labelled", ESO)
-            for item in entries:
-                spec = _k8s_akv.spec(item.reference, each.name, item.key)
-                label = _k8s_akv.named(thing, each.name, item.key, self.work.objects, self.work.akv_names)
-                self.work.akv(change, thing, label, spec)
-        else:
-            policy = "Owner" if each.whole else "Merge"
-            self.work.external(change, thing, name, each.name, entries, policy, each.shape if each.whole else {})
-        trees = [tree for _, tree in change.documents]
-        change.documents = []
-        if not each.whole:
-            change.edits = each.reduced()
-        folder = f"{path.rpartition('/')[0]}/" if "/" in path else ""
-        change.files.append((apart(f"{folder}{each.name}-keyvault", trees, self.work.taken), [path]))
-        change.notes += each.notes()
-        return change
 
     # --- OpenShift ---------------------------------------------------------------------------------------------------
 
@@ -253,7 +208,14 @@ class _Rewriting:
         ordered = sorted(edits, key=lambda edit: (edit.path, edit.span))
         files = tuple(companion for companion, _ in companions)
         given = tuple(Variable(folder, name, reference) for (folder, name), reference in self.work.variables.items())
-        return Rewrite(tuple(ordered), files, tuple(self.work.refusals), variables=given, notes=tuple(notes))
+        return Rewrite(
+            tuple(ordered),
+            files,
+            tuple(self.work.refusals),
+            provides=tuple(self.generators.provided),
+            variables=given,
+            notes=tuple(notes),
+        )
 
     def _depth(self, where: tuple[str, int, str], item: Insert) -> int:
         return column(self.work.manifests[where[0]].data, item.owner.pairs[0][0].start)

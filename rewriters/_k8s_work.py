@@ -84,6 +84,16 @@ class Work:
         slot = assignment.slot
         self.refusals.append(Refusal(slot.path, slot.pointer, problem.reason, problem.alternative, problem.needs))
 
+    def check_names(self, path: str) -> None:
+        """Raises `Unfit` when a kustomization changes the names of a file's objects."""
+        renaming = self.kustomizations.renaming(path)
+        if renaming:
+            raise Unfit(
+                f"{renaming.field} of {renaming.path} changes the names of Secrets where they are used, and would not "
+                "change the name that an ExternalSecret or SecretProviderClass gives its Secret",
+                f"write the full names out and take {renaming.field} out of {renaming.path}, then plan again",
+            )
+
     def check_untouched(self, thing: Object) -> None:
         """Raises `Unfit` when a kustomization changes this Secret or ConfigMap, or reads it."""
         touch = self.kustomizations.touching(thing, self.objects)

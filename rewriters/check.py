@@ -377,7 +377,7 @@ class _Check:
             for need in rewrite.provides:
                 stored = self.values.get(need.reference)
                 found = any(address.name == need.name and given == stored for address, given in handed)
-                if need.kind == "runtime-variable" and stored is not None and not found:
+                if need.kind != "build-secret" and stored is not None and not found:
                     self.tell("same", need.path, need.name, f"{name} says it provides this, and nobody is handed it")
 
     def _stable(self, rewrites: Mapping[str, Rewrite], after: Files) -> None:

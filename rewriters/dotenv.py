@@ -31,6 +31,7 @@ from rewriters._api import (
 from rewriters._compose_environment import Environment
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import Variables, folder_of
+from rewriters._dotenv_packed import Packed
 from rewriters._dotenv_read import Statement, escaped_dollars, raw_lines, statements, text_of, unescaped, values
 from rewriters._dotenv_read import claims as _claims
 from rewriters._dotenv_readers import Context, Readers, is_example
@@ -95,7 +96,7 @@ def rewrite(request: Request) -> Rewrite:
 def _rewrite(request: Request) -> Rewrite:
     if not request.assignments:
         return Rewrite()
-    work = _Work(request.files)
+    work = _Work(request)
     by_path: dict[str, list[Assignment]] = {}
     for item in request.assignments:
         by_path.setdefault(item.slot.path, []).append(item)
@@ -105,10 +106,14 @@ def _rewrite(request: Request) -> Rewrite:
                 work.refuse(item, item.slot.reason, envrc.alternative(item.slot, item.reference))
         else:
             work.file(path, assignments)
+    edits, stay = work.packed.settled()
+    for item, reason, alternative in stay:
+        work.refuse(item, reason, alternative)
     variables = [Variable(folder, name, reference) for (folder, name), reference in work.variables.given.items()]
     return Rewrite(
-        edits=tuple(work.edits),
+        edits=(*work.edits, *edits),
         refusals=tuple(work.refusals),
+        requires=tuple(work.packed.wanted),
         variables=tuple(sorted(variables)),
         notes=tuple(work.variables.notes),
     )
@@ -128,8 +133,9 @@ def _place(item: Assignment, statement: Statement, data: bytes) -> Span | None:
 class _Work:
     """One rewrite."""
 
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self, request: Request) -> None:
+        files = self.files = request.files
+        self.packed = Packed(request)
         self.variables = Variables(files)
         self.context = Context(files)
         self.edits: list[Edit] = []
@@ -161,12 +167,10 @@ class _Work:
                     "take `format: raw` out there, or write the variable's name alone: then the environment of the "
                     "command gives the value",
                 )
-            elif readers.kustomization:
-                self.refuse(
-                    item,
-                    f"{readers.kustomization} packs this file as it stands, nothing is substituted in it",
-                    "make the Secret with an ExternalSecret or a SecretProviderClass, and take the file out there",
-                )
+            elif readers.packs:
+                why = self.packed.refused(item, statement, readers, single=single)
+                if why is not None:
+                    self.refuse(item, *why)
             elif readers.unclear and not readers.folders and statement.key not in readers.beside:
                 self.refuse(
                     item,
@@ -316,6 +320,8 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
 def _values(path: str, data: bytes, files: Files, context: Context, lookup: Lookup) -> Iterator[tuple[str, bytes]]:
     own = fetch.variables(folder_of(path), files)
     readers = context.readers(path)
+    if readers.packs and readers.packed_only:
+        return  # what it holds is handed over as a Secret, by the kustomization
     if readers.docker and not readers.folders and not readers.beside:
         yield from raw_lines(data)
         names = {line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()}

@@ -5,10 +5,10 @@ The parts: `_k8s_claims` says which files are manifests; `_k8s_read` reads one, 
 its places, `_k8s_reasons` says why one takes no reference; `_k8s_uses` finds who reads a Secret or ConfigMap;
 `_k8s_vault` and `_k8s_akv` make the objects that reach a vault, `_k8s_text` and `_k8s_documents` write them;
 `_k8s_rewrite` makes the edits out of what `_k8s_work` gathers, with `_k8s_secrets` and `_k8s_data` for Secrets,
-`_k8s_workload` and `_k8s_literal` for variables, `_k8s_config` for a ConfigMap's readers and `_k8s_generated` for a
-kustomization's generators; `_k8s_kustomize` says what kustomizations do with a file, `_k8s_listing` lists new files
-there; `_k8s_effective` says what the objects of a `_k8s_cluster` hand over, from the trees of `_k8s_tree`.
-OpenShift's templates hold the same objects and share all of it (`openshift`).
+`_k8s_workload` and `_k8s_literal` for variables, `_k8s_config` for a ConfigMap's readers and `_k8s_secret_generators`
+with `_k8s_generated` for those of kustomizations; `_k8s_kustomize` says what kustomizations do with a file,
+`_k8s_listing` lists new files there; `_k8s_effective` says what the objects of a `_k8s_cluster` hand over, from the
+trees of `_k8s_tree`. OpenShift's templates hold the same objects and share all of it (`openshift`).
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ of parameters, `_openshift_process` makes objects of a template as `oc process` 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rewriters import _k8s_rewrite
 from rewriters._api import Delivery, Files, Lookup, Request, Rewrite, Slot
 from rewriters._k8s_claims import platform_of
@@ -30,7 +32,7 @@ def slots(path: str, data: bytes) -> tuple[Slot, ...]:
 
 def rewrite(request: Request) -> Rewrite:
     """The edits that put the references there, and what whoever processes the template has to give it."""
-    return _k8s_rewrite.rewrite(request)
+    return _k8s_rewrite.rewrite(replace(request, requirements=()))  # those are of kustomizations
 
 
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:

@@ -43,6 +43,18 @@ __all__ = ["Draft", "build"]
 
 _ROUNDS = 50
 _BY_HAND = "move it by hand, then rotate the value"
+_UNMET = {
+    "runtime-variable": (
+        "the image would need {name} from its environment when it runs, and no manifest here that runs it sets that",
+        "build the image in a Compose service here, which is then given {name}; or move it by hand",
+    ),
+    "generated-key": (
+        "the Secret that a kustomization makes of this file cannot have {name} filled by an operator, together with "
+        "what else moves out of it",
+        "move the generator's literals first and plan again, or move it by hand",
+    ),
+}
+"""What is said of a place whose requirement of another platform's file nobody fulfils."""
 
 
 def build(
@@ -154,12 +166,12 @@ def _round(work: Work, cancellation: Cancellation) -> bool:
     again = False
     provided = {need for rewrite in work.rewrites.values() for need in rewrite.provides}
     for need in requires:
-        if need.kind == "runtime-variable" and need not in provided:
+        if need.kind in _UNMET and need not in provided:
+            reason, alternative = _UNMET[need.kind]
             again |= work.drop(
                 lambda item, need=need: work.is_for(item, need),  # type: ignore[misc]
-                f"the image would need {need.name} from its environment when it runs, and no manifest here that runs "
-                "it sets that",
-                f"build the image in a Compose service here, which is then given {need.name}; or move it by hand",
+                reason.format(name=need.name),
+                alternative.format(name=need.name),
             )
     if again:
         return True

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewriters import Assignment, Plaintext, Reference, Settings, Slot, Span, Unreadable, kubernetes
+from rewriters import Assignment, Plaintext, Reference, Settings, Slot, Span, Unreadable, claimants, kubernetes
 from rewriters._encode import decode
 from rewriters._k8s_generators import literal
-from rewriters.check import check
+from rewriters.check import Report, check, check_together
 
 CASES = Path(__file__).parents[2] / "fixtures" / "kubernetes"
 VAULT = "https://shop.vault.azure.net"
 WORDS = "".join(file.read_text("utf-8") for file in sorted(CASES.glob("*/out/**/*.*")))
 NAME = "kustomization.yaml"
+POD = ("apiVersion: v1", "kind: Pod", "metadata: {name: p}", "spec:", "  containers:", "  - name: c", "    image: i")
 
 
 def slots(data: bytes) -> dict[str, Slot]:
@@ -204,3 +205,60 @@ def test_kustomize_builds_what_replaces_a_generator(case: str, folder: str, tmp_
     result = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr.decode()[:2000]
     assert b"kind: AzureKeyVaultSecret" in result.stdout or b"kind: ExternalSecret" in result.stdout
+
+
+def together(files: dict[str, bytes], names: dict[str, str], target: str = "external-secrets") -> Report:
+    """Everything that moves, of all platforms, with the promises of all of them."""
+    found = [
+        slot
+        for path, data in files.items()
+        for rewriter in claimants(path, data)
+        for slot in rewriter.slots(path, data)
+    ]
+    moves = [Assignment(slot, Reference(VAULT, names[slot.key])) for slot in found if slot.key in names]
+    chosen = Settings(kubernetes_target=target)  # type: ignore[arg-type]
+    return check_together(files, moves, settings=chosen)
+
+
+@pytest.mark.parametrize("target", ["external-secrets", "akv2k8s"])
+def test_variables_of_files_leave_them_when_an_operator_fills_the_secret(target: str) -> None:
+    files = {
+        "k/"
+        + NAME: b"resources: [pod.yaml]\nsecretGenerator:\n- name: s\n  envs: [a.env, b.env]\n  literals: [C=three]\n",
+        "k/a.env": b"A=plover-Marsh-9\n",
+        "k/b.env": b"B=heron-Reed-771\r\nLEVEL=info",
+        "k/pod.yaml": "\n".join((*POD, "    envFrom: [{secretRef: {name: s}}]", "")).encode(),
+    }
+    report = together(files, {"A": "a", "B": "b"}, target)
+    assert not report.broken
+    assert not report.refused
+    assert report.after["k/a.env"] == b"# A comes from the vault (secret a)\n"
+    assert report.after["k/b.env"] == b"# B comes from the vault (secret b)\r\nLEVEL=info"
+    assert b"disableNameSuffixHash: true" in report.after["k/" + NAME]
+    report = together(files, {"A": "a", "B": "b", "C": "c", "LEVEL": "level"}, target)
+    assert not report.broken
+    assert not report.refused
+    assert b"secretGenerator" not in report.after["k/" + NAME]
+
+
+def test_a_file_of_several_generators_loses_a_variable_for_all_or_for_none() -> None:
+    files = {
+        "k/" + NAME: b"secretGenerator:\n- name: s\n  envs: [a.env]\n- name: t\n  immutable: true\n  envs: [a.env]\n",
+        "k/a.env": b"A=plover-Marsh-9\n",
+    }
+    report = together(files, {"A": "a"})
+    assert not report.broken
+    assert not report.refused
+    files["k/" + NAME] += b"- name: u\n  behavior: merge\n  envs: [a.env]\n"
+    report = together(files, {"A": "a"})
+    assert not report.broken
+    assert report.refused
+    assert report.after == files
+
+
+def test_what_the_driver_cannot_make_stays_in_the_file() -> None:
+    files = {"k/" + NAME: b"secretGenerator: [{name: s, envs: [a.env]}]\n", "k/a.env": b"A=plover-Marsh-9\n"}
+    report = together(files, {"A": "a"}, "secrets-store-csi")
+    assert not report.broken
+    assert report.after == files
+    assert "no pod" in report.rewrites["dotenv"].refusals[0].reason
