@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rewriters import Companion, Edit, Plaintext, Reference, Variable, fetch, splice
 from rewriters._undo import hole
@@ -91,12 +91,14 @@ def assemble(work: Work, root: str) -> Draft:
         after[path] = new
         planned_edits = tuple(kept.planned(edit) for edit in edits)
         planned.append(PlannedFile(path, work.ids.file(data), work.ids.file(new), planned_edits))
+        edits = [replace(edit, replacement=_shown(work, edit.replacement)) for edit in edits]
         shown = [finding.location.span for finding in findings.get(path, ())]
         shown += [place.span for edit in edits for place in kept.holes(edit) if edit.span.covers(place.span)]
         diffs.append(masked_diff(path, data, edits, shown, known))
     for companion in companions:
         after[companion.path] = to_bytes(companion.content)
-        text = "".join(f"+{printable(line)}\n" for line in companion.content.splitlines())
+        content = to_text(_shown(work, to_bytes(companion.content)))
+        text = "".join(f"+{printable(line)}\n" for line in content.splitlines())
         diffs.append(FileDiff(companion.path, text))
     provided = tuple(
         f"{need.path}#{need.name}"
@@ -148,8 +150,18 @@ def assemble(work: Work, root: str) -> Draft:
         left=tuple(sorted((*left, *_unread(work)), key=lambda item: (item.path, item.line, item.pointer))),
         notes=tuple(dict.fromkeys(note for rewrite in work.rewrites.values() for note in rewrite.notes)),
         provided=provided,
+        pinned=work.choices.pinned,
     )
     return Draft(plan.sealed(work.ids), tuple(diffs), work.survey.unscanned, work.names.existing)
+
+
+def _shown(work: Work, text: bytes) -> bytes:
+    """A new text as people look at it: a version that only the run will know says so."""
+    if work.choices.pinned:
+        for id_ in work.values():
+            if not work.names[id_].version:
+                text = text.replace(work.ids.stand_in(id_).encode(), b"<version>")
+    return text
 
 
 def _grouped(items: Iterable[Candidate]) -> dict[str, list[Candidate]]:
@@ -207,7 +219,10 @@ def _foresee(work: Work, after: dict[str, bytes], provided: tuple[str, ...]) -> 
     def lookup(reference: Reference) -> Plaintext:
         if reference.vault_url.rstrip("/") != work.vault_url:
             raise LookupError
-        return by_name[reference.name]
+        value = by_name[reference.name]
+        if reference.version and reference != work.reference(work.ids.secret(value)):
+            raise LookupError
+        return value
 
     _, differences = compare(work.survey.claimed, after, lookup, provided)
     if differences:

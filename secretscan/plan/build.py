@@ -78,7 +78,9 @@ def build(
     `known` are names that the inventory remembers for this vault, by secret id; what `marks` say stays. Raises what the
     vault raises, `UsageError` for a chosen name that cannot be used, and `Cancelled`.
     """
-    found, left = candidates(survey.findings, ids, placeholders=placeholders, marks=marks)
+    found, left = candidates(
+        survey.findings, ids, placeholders=placeholders, whole_texts=choices.whole_texts, marks=marks
+    )
     listener(Progress("plan", 0, 3, "names"))
     names = Names(vault if found else None, prefix or survey.root.folder.name, known or {}, choices.names)
     work = Work(survey, settings, vault_url, ids, names, found, left, choices)

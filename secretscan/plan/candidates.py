@@ -63,7 +63,12 @@ def left_for(candidate: Candidate, reason: str, alternative: str) -> Left:
 
 
 def candidates(
-    findings: Sequence[Finding], ids: Ids, *, placeholders: bool = False, marks: Marks | None = None
+    findings: Sequence[Finding],
+    ids: Ids,
+    *,
+    placeholders: bool = False,
+    whole_texts: bool = False,
+    marks: Marks | None = None,
 ) -> tuple[list[Candidate], list[Left]]:
     """The places that may move, one for each part of a slot, and those that stay with the reason, also since they are
     marked."""
@@ -91,7 +96,7 @@ def candidates(
             by_slot.setdefault((slot.platform, slot.path, slot.pointer), []).append(finding)
     found: list[Candidate] = []
     for group in by_slot.values():
-        for candidate in _of_slot(group, ids):
+        for candidate in _of_slot(group, ids, split=not whole_texts):
             reason = unstorable(candidate.value)
             if mark := said.of(candidate.id, candidate.slot.path):
                 stay.append(said.left(left_for(candidate, "", ""), mark))
@@ -141,7 +146,7 @@ def carried(slot: Slot, line: int, ids: Ids) -> Candidate:
     return Candidate(slot, None, ids.secret(slot.value), slot.value, "other", "strong", line)
 
 
-def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
+def _of_slot(group: list[Finding], ids: Ids, *, split: bool) -> list[Candidate]:
     slot, first = group[0].slot, group[0]
     assert slot is not None  # noqa: S101 - grouped by it
     text = slot.value.reveal()
@@ -151,7 +156,12 @@ def _of_slot(group: list[Finding], ids: Ids) -> list[Candidate]:
         if part is None or part == Span(0, len(text)):
             break
         literal = Plaintext(text[part.start : part.end]) == finding.value
-        if not slot.interpolates or not literal or any(part.touches(other.part or part) for other in parts):
+        # Words of a command line are no connection string: these are never taken as a whole because of a choice.
+        if (
+            not (slot.interpolates and (split or slot.place == "arg"))
+            or not literal
+            or any(part.touches(other.part or part) for other in parts)
+        ):
             break
         parts.append(
             Candidate(

@@ -1,4 +1,4 @@
-"""What a person chose for a plan: names in the vault, and which secrets and files stay out of it."""
+"""What a person chose for a plan: names in the vault, what stays out of it, and how the rest moves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ class Choices:
     `without_secrets` moves, nor any text that holds one of them; no byte of the files `without_paths` changes, be they
     there already or files that the plan would make.
 
+    `pinned` references name the version that the run stores; else they lead to whatever is current. With `whole_texts`
+    a connection string moves as one secret, also where the platform could put it together from its parts.
+
     Choices for what is not found any more mean nothing and do no harm.
     """
 
     names: tuple[tuple[str, str], ...] = ()
     without_secrets: tuple[str, ...] = ()
     without_paths: tuple[str, ...] = ()
+    pinned: bool = False
+    whole_texts: bool = False
 
 
 EMPTY = Choices()

@@ -33,7 +33,7 @@ __all__ = [
     "from_json",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,8 @@ class Plan:
     notes: tuple[str, ...]
     provided: tuple[str, ...]
     """`path#NAME` of image variables that deployments now set: the image no longer does."""
+    pinned: bool
+    """Whether references name versions. Where a secret has none yet, a stand-in is in its place (`Ids.stand_in`)."""
     seal: str = ""
     """Under the key of who planned, over all the rest: a plan that somebody changed is not carried out."""
 

@@ -67,7 +67,9 @@ class Work:
         self.open = stay
 
     def reference(self, secret: str) -> Reference:
-        return Reference(self.vault_url, self.names[secret].name)
+        named = self.names[secret]
+        version = (named.version or self.ids.stand_in(secret)) if self.choices.pinned else ""
+        return Reference(self.vault_url, named.name, version)
 
     def is_for(self, item: Candidate, need: Requirement) -> bool:
         """Whether the requirement comes from this place."""

@@ -19,9 +19,10 @@ from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
 from secretscan.plan.document import Move, PlannedCompanion, PlannedFile, PlannedSecret
+from secretscan.plan.pins import Pins
 from secretscan.prove.proof import Proof
 from secretscan.run import files
-from secretscan.run.folder import RunFolder, alone
+from secretscan.run.folder import RunFolder, alone, pins
 from secretscan.run.journal import Entry, Journal
 from secretscan.run.prove import missing, prove_run
 from secretscan.vault.facts import Held
@@ -63,12 +64,13 @@ def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancel
     with alone(run.root), Journal(run.journal) as journal:
         with Inventory(run.root, ids.fingerprint()):
             pass  # one that cannot be used is said before anything is done
-        _check_files(run, ids, listener)
+        _check_files(run, ids, pins(run, journal.entries, ids), listener)
         resumed, known = bool(journal.entries), len(journal.entries)
         if not resumed:
             journal.append(Entry("begin"))
         versions = _store(run, vault, ids, journal, listener, cancellation)
-        rewritten, created = _rewrite(run, ids, journal, listener, cancellation)
+        pinned = pins(run, journal.entries, ids)
+        rewritten, created = _rewrite(run, ids, pinned, journal, listener, cancellation)
         changed = len(journal.entries) > known
         proof = prove_run(run, versions, vault, ids, listener)
         if proof.holds and journal.last("proved") is None:
@@ -87,15 +89,15 @@ def apply_run(run: RunFolder, vault: Vault, ids: Ids, listener: Listener, cancel
         return Applied(run.id, root, len(made), adopted, rewritten, created, proof, resumed, changed)
 
 
-def _check_files(run: RunFolder, ids: Ids, listener: Listener) -> None:
+def _check_files(run: RunFolder, ids: Ids, pinned: Pins, listener: Listener) -> None:
     """Before the first write to the vault: every file is either as planned on or as planned, and can be written."""
     for file in run.plan.files:
         files.sweep(run.root, file.path)
-        if check_file(run.root, file, ids).linked:
+        if check_file(run.root, file, ids, pinned).linked:
             listener(Noted("rewrite", f"{file.path} has other names (hard links), which keep the plaintext"))
     for companion in run.plan.companions:
         files.sweep(run.root, companion.path)
-        check_companion(run.root, companion)
+        check_companion(run.root, companion, pinned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +108,23 @@ class FileReady:
     linked: bool
 
 
-def check_file(root: Path, file: PlannedFile, ids: Ids) -> FileReady:
+def check_file(root: Path, file: PlannedFile, ids: Ids, pinned: Pins) -> FileReady:
     """Whether a file is as planned on or as planned, and can be written. Raises `ChangedSince` and `UsageError`."""
     data = files.read(root, file.path)
-    if data is not None and render.is_after(file, data, ids):
+    if data is not None and render.is_after(file, pinned.take(data), ids):
         return FileReady(rewritten=True, linked=False)
     if data is None or not render.is_before(file, data, ids):
         raise ChangedSince("a file has changed since it was planned on", where=file.path, next_step="plan again")
     return FileReady(rewritten=False, linked=files.check_writable(root, file.path))
 
 
-def check_companion(root: Path, companion: PlannedCompanion) -> None:
+def check_companion(root: Path, companion: PlannedCompanion, pinned: Pins) -> None:
     """Whether a file can be made: nothing stands there, or what it extends, or it itself. Raises `ChangedSince` and
     `UsageError`."""
     files.check_writable(root, companion.path)
     was = None if companion.was is None else render.to_bytes(companion.was)
-    if files.read(root, companion.path) not in (was, render.to_bytes(companion.content)):
+    there = files.read(root, companion.path)
+    if there != was and (there is None or pinned.take(there) != render.to_bytes(companion.content)):
         raise ChangedSince(
             "a file that the plan makes is there already",
             where=companion.path,
@@ -135,7 +138,10 @@ def _store(
     """Every value into the vault and read back (`Vault.put` does both); the versions by secret id."""
     versions: dict[str, str] = {}
     total = len(run.plan.secrets)
-    pending = any(not render.is_after(file, files.read(run.root, file.path) or b"", ids) for file in run.plan.files)
+    pinned = pins(run, journal.entries, ids)
+    pending = any(
+        not render.is_after(file, pinned.take(files.read(run.root, file.path) or b""), ids) for file in run.plan.files
+    )
     for done, secret in enumerate(run.plan.secrets):
         listener(Progress("store", done, total, secret.name))
         stored = journal.last("stored", secret.id)
@@ -143,7 +149,7 @@ def _store(
             cancellation.check()
             stored = _store_one(run, vault, ids, journal, secret)
             listener(StepDone("store", "stored" if stored.made else "adopted", secret.name))
-        elif pending:
+        elif pending and not run.plan.pinned:
             _check_current(vault, ids, secret)
         versions[secret.id] = stored.version
     listener(Progress("store", total, total))
@@ -177,6 +183,12 @@ def _store_one(run: RunFolder, vault: Vault, ids: Ids, journal: Journal, secret:
     # A crash after the write and before this line leaves a version that the next attempt finds and adopts; the tag
     # tells that this run made it.
     made = stored.outcome == "created" or (RUN_TAG, run.id) in stored.tags
+    if run.plan.pinned and secret.version and stored.version != secret.version:
+        raise ChangedSince(
+            "the vault holds the value under another version than the one that references are to name",
+            where=secret.name,
+            next_step="plan again",
+        )
     entry = Entry("stored", secret.id, secret.name, stored.version, made)
     journal.append(entry)
     return entry
@@ -212,18 +224,21 @@ def value_gone(secret: PlannedSecret) -> ChangedSince:
 
 
 def _rewrite(
-    run: RunFolder, ids: Ids, journal: Journal, listener: Listener, cancellation: Cancellation
+    run: RunFolder, ids: Ids, pinned: Pins, journal: Journal, listener: Listener, cancellation: Cancellation
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Companions first: a reference must not stand for a moment without what it needs."""
     total, done = len(run.plan.companions) + len(run.plan.files), 0
     created: list[str] = []
     for companion in run.plan.companions:
         listener(Progress("rewrite", done, total, companion.path))
-        content = render.to_bytes(companion.content)
-        if files.read(run.root, companion.path) != content or journal.last("created", companion.path) is None:
+        planned = render.to_bytes(companion.content)
+        content, there = pinned.put(planned), files.read(run.root, companion.path)
+        if there != content or journal.last("created", companion.path) is None:
             cancellation.check()
             journal.append(Entry("create-intent", companion.path))
             was = None if companion.was is None else render.to_bytes(companion.was)
+            if there is not None and pinned.take(there) == planned:
+                was = there  # by an earlier attempt, perhaps with a version that had to be stored again since
             files.create(run.root, companion.path, content, executable=companion.executable, was=was)
             journal.append(Entry("created", companion.path))
             listener(StepDone("rewrite", "created", companion.path))
@@ -235,22 +250,19 @@ def _rewrite(
         data = files.read(run.root, file.path)
         if data is None:
             raise ChangedSince("a file of the plan is gone", where=file.path, next_step="plan again")
-        if not render.is_after(file, data, ids) or journal.last("rewritten", file.path) is None:
+        planned = pinned.take(data)
+        new = pinned.put(planned if render.is_after(file, planned, ids) else render.after(file, data, ids))
+        if new != data or journal.last("rewritten", file.path) is None:
             cancellation.check()
             journal.append(Entry("rewrite-intent", file.path))
-            if not render.is_after(file, data, ids):
-                new = render.after(file, data, ids)
-                files.replace(run.root, file.path, new, _still(file.before, ids))
+            if new != data:
+                files.replace(run.root, file.path, new, lambda now, data=data: now == data)  # type: ignore[misc]
             journal.append(Entry("rewritten", file.path))
             listener(StepDone("rewrite", "rewritten", file.path))
         rewritten.append(file.path)
         done += 1
     listener(Progress("rewrite", total, total))
     return tuple(rewritten), tuple(created)
-
-
-def _still(digest: str, ids: Ids) -> Callable[[bytes], bool]:
-    return lambda data: ids.file(data) == digest
 
 
 def _record(run: RunFolder, versions: dict[str, str], ids: Ids) -> None:

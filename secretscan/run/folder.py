@@ -15,7 +15,9 @@ from pathlib import Path
 
 from secretscan.errors import JournalBroken, UsageError
 from secretscan.inventory.folder import NAME, folder_of, read_plain
+from secretscan.inventory.ids import Ids
 from secretscan.plan.document import Plan
+from secretscan.plan.pins import Pins, pins_of
 from secretscan.run.files import sync_folder
 from secretscan.run.journal import Entry, entries
 
@@ -28,6 +30,7 @@ __all__ = [
     "load",
     "open_run",
     "others",
+    "pins",
     "run_ids",
     "state_of",
 ]
@@ -58,6 +61,11 @@ class RunFolder:
     def state(self) -> str:
         """`unfinished`, `done`, `undo unfinished` or `undone`."""
         return state_of(self.entries())
+
+
+def pins(run: RunFolder, entries: Sequence[Entry], ids: Ids) -> Pins:
+    """The versions that the run stored so far, for the stand-ins of its plan."""
+    return pins_of(run.plan, ((entry.subject, entry.version) for entry in entries if entry.step == "stored"), ids)
 
 
 def state_of(entries: Sequence[Entry]) -> str:

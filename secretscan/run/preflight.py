@@ -7,6 +7,7 @@ service has no way to try a write, so whether this sign-in may store secrets sho
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,9 +26,10 @@ from secretscan.events import Cancellation, Listener, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan.document import Plan, PlannedSecret
+from secretscan.plan.pins import NO_PINS
 from secretscan.run import files
 from secretscan.run.apply import check_companion, check_file, value_gone, value_of
-from secretscan.run.folder import check_keepable, latest
+from secretscan.run.folder import check_keepable, latest, pins
 from secretscan.run.prove import missing
 from secretscan.vault.answers import Place
 from secretscan.vault.facts import Held
@@ -85,6 +87,10 @@ class _Look:
         self._settled = False
         self._stored: frozenset[str] = frozenset()
         self._read = cache(lambda path: files.read(root, path))
+        self._pinned = NO_PINS
+        with suppress(SecretscanError):  # said when the folder is looked at
+            if run := latest(root, plan):
+                self._pinned = pins(run, run.entries(), ids)
 
     def step(self, subject: str) -> None:
         self._cancellation.check()
@@ -98,7 +104,7 @@ class _Look:
         for file in self._plan.files:
             self.step(file.path)
             try:
-                ready = check_file(self._root, file, self._ids)
+                ready = check_file(self._root, file, self._ids, self._pinned)
             except SecretscanError as error:
                 self._pending = True
                 self._stopped.add(file.path)
@@ -120,7 +126,7 @@ class _Look:
         for companion in self._plan.companions:
             self.step(companion.path)
             try:
-                check_companion(self._root, companion)
+                check_companion(self._root, companion, self._pinned)
                 fine += 1
             except SecretscanError as error:
                 yield _stop("companions", companion.path, error)

@@ -21,7 +21,7 @@ from secretscan.plan.diff import MASK, masked_texts, shifted, union
 from secretscan.plan.document import PlannedFile
 from secretscan.prove.traces import Traces
 from secretscan.run import files
-from secretscan.run.folder import RunFolder
+from secretscan.run.folder import RunFolder, pins
 from secretscan.run.standing import FileState, Kept, of_companion, of_file, owned
 from secretscan.sources.file import HeldFile
 
@@ -58,11 +58,12 @@ def preview_undo(run: RunFolder, ids: Ids, cancellation: Cancellation) -> UndoPr
     """What `undo_run` does with the run as everything stands now. Raises `Cancelled`, and `JournalBroken` when the
     journal cannot be read."""
     entries = run.entries()
-    standings = {file.path: of_file(run, file, ids) for file in run.plan.files}
+    pinned = pins(run, entries, ids)
+    standings = {file.path: of_file(run, file, ids, pinned) for file in run.plan.files}
     keeps = [Kept(file.path, reason) for file in reversed(run.plan.files) if (reason := standings[file.path].reason)]
     removes: list[str] = []
     for companion in reversed(run.plan.companions):
-        fate = of_companion(run, companion, needed=bool(keeps))
+        fate = of_companion(run, companion, pinned, needed=bool(keeps))
         if isinstance(fate, Kept):
             keeps.append(fate)
         elif fate == "remove":

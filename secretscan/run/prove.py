@@ -11,6 +11,7 @@ from secretscan.events import Cancellation, Listener, Noted, Progress
 from secretscan.inventory.ids import Ids
 from secretscan.plan import render
 from secretscan.plan.document import Move, Plan
+from secretscan.plan.pins import pins_of
 from secretscan.prove.proof import Leftover, Proof, compare, stands_in
 from secretscan.prove.traces import Traces
 from secretscan.run.folder import RunFolder
@@ -35,6 +36,7 @@ def prove_run(
     Raises `ChangedSince` when a rewritten file has changed since, so that there is nothing to prove about it any more.
     """
     plan = run.plan
+    pinned = pins_of(plan, versions.items(), ids)
     now = survey(Root(run.root), listener, cancellation)
     listener(Progress("prove", 0, 2, "values"))
     values: dict[str, Plaintext] = {}
@@ -43,7 +45,8 @@ def prove_run(
         values[secret.id], current = _stored(vault, plan.reference(secret, versions[secret.id]))
         if current:
             handed[secret.name.lower()] = values[secret.id]
-            if current != versions[secret.id] and vault.read(plan.reference(secret)) != values[secret.id]:
+            rotated = current != versions[secret.id] and not plan.pinned
+            if rotated and vault.read(plan.reference(secret)) != values[secret.id]:
                 text = f"{secret.name} has another value in the vault since the run: workloads get that one"
                 listener(Noted("prove", text))
     before = dict(now.claimed)
@@ -55,18 +58,19 @@ def prove_run(
         data = now.claimed.get(file.path)
         if data is None:
             raise ChangedSince("a rewritten file is gone, or is no manifest any more", where=file.path)
-        before[file.path] = render.before(file, data, values.__getitem__, ids)
+        before[file.path] = render.before(file, pinned.take(data), values.__getitem__, ids)
     after = dict(now.claimed)
     for companion in plan.companions:
-        after[companion.path] = render.to_bytes(companion.content)
+        after[companion.path] = pinned.put(render.to_bytes(companion.content))
 
     def lookup(reference: Reference) -> Plaintext:
         if reference.vault_url.rstrip("/") != plan.vault_url:
             raise LookupError  # another vault than the user named: never asked
         if not reference.version and reference.name.lower() in moved:
             return handed[reference.name.lower()]  # a rotation is no fault of the rewrite
-        return vault.read(reference)
+        return held[reference] if reference in held else vault.read(reference)
 
+    held = {plan.reference(secret, versions[secret.id]): values[secret.id] for secret in plan.secrets}
     moved = {secret.name.lower() for secret in plan.secrets}
     count, differences = compare(before, after, lookup, plan.provided)
     listener(Progress("prove", 1, 2, "places"))

@@ -10,6 +10,7 @@ from secretscan.errors import ChangedSince, JournalBroken, UsageError
 from secretscan.inventory.ids import Ids
 from secretscan.plan import render
 from secretscan.plan.document import PlannedCompanion, PlannedFile, PlannedSecret
+from secretscan.plan.pins import Pins
 from secretscan.run import files
 from secretscan.run.folder import RunFolder, others
 from secretscan.run.journal import Entry
@@ -38,7 +39,7 @@ class Standing:
     reason: str = ""
 
 
-def of_file(run: RunFolder, file: PlannedFile, ids: Ids) -> Standing:
+def of_file(run: RunFolder, file: PlannedFile, ids: Ids, pinned: Pins) -> Standing:
     """How a file of the run stands. Never raises for the file's sake."""
     try:
         data = files.read(run.root, file.path)
@@ -48,12 +49,14 @@ def of_file(run: RunFolder, file: PlannedFile, ids: Ids) -> Standing:
         return Standing("gone", reason="it is gone")
     if render.is_before(file, data, ids):
         return Standing("is the original")
-    if not render.is_after(file, data, ids):
+    if not render.is_after(file, pinned.take(data), ids):
         return Standing("changed since", reason="it has changed since it was rewritten")
     return Standing("restores", data)
 
 
-def of_companion(run: RunFolder, companion: PlannedCompanion, *, needed: bool) -> Kept | Literal["remove", "nothing"]:
+def of_companion(
+    run: RunFolder, companion: PlannedCompanion, pinned: Pins, *, needed: bool
+) -> Kept | Literal["remove", "nothing"]:
     """What undo does with a file that the run made or extended; `needed` says that a file was kept which may need it.
     Never raises for the file's sake."""
     try:
@@ -62,7 +65,7 @@ def of_companion(run: RunFolder, companion: PlannedCompanion, *, needed: bool) -
         return Kept(companion.path, error.why or error.what)
     if data == (None if companion.was is None else render.to_bytes(companion.was)):
         return "nothing"
-    if data != render.to_bytes(companion.content):
+    if data is None or pinned.take(data) != render.to_bytes(companion.content):
         return Kept(companion.path, "it has changed since it was made")
     return Kept(companion.path, "a file that was kept may need it") if needed else "remove"
 

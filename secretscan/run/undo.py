@@ -18,8 +18,9 @@ from secretscan.inventory.ids import Ids
 from secretscan.inventory.store import Inventory
 from secretscan.plan import render
 from secretscan.plan.document import PlannedFile
+from secretscan.plan.pins import Pins
 from secretscan.run import files
-from secretscan.run.folder import RunFolder, alone
+from secretscan.run.folder import RunFolder, alone, pins
 from secretscan.run.journal import Entry, Journal
 from secretscan.run.standing import Kept, of_companion, of_file, owned
 
@@ -57,18 +58,19 @@ def undo_run(
     with alone(run.root), Journal(run.journal) as journal:
         journal.append(Entry("undo-begin"))
         values = _Values(run, vault, journal)
+        pinned = pins(run, journal.entries, ids)
         total = len(run.plan.files) + len(run.plan.companions)
         for done, file in enumerate(reversed(run.plan.files)):
             listener(Progress("undo", done, total, file.path))
             cancellation.check()
             _sweep(run, file.path)
-            standing = of_file(run, file, ids)
+            standing = of_file(run, file, ids, pinned)
             if standing.reason:
                 kept.append(Kept(file.path, standing.reason))
                 continue
             try:
                 if standing.state == "restores":
-                    _restore(run, file, standing.data, values, ids, journal)
+                    _restore(run, file, standing.data, values, ids, pinned, journal)
                     listener(StepDone("undo", "restored", file.path))
                 restored.append(file.path)
             except ChangedSince as error:
@@ -77,12 +79,12 @@ def undo_run(
             listener(Progress("undo", done, total, companion.path))
             cancellation.check()
             _sweep(run, companion.path)
-            fate = of_companion(run, companion, needed=bool(kept))
+            fate = of_companion(run, companion, pinned, needed=bool(kept))
             if isinstance(fate, Kept):
                 kept.append(fate)
             if fate != "remove":
                 continue
-            content = render.to_bytes(companion.content)
+            content = pinned.put(render.to_bytes(companion.content))
             journal.append(Entry("remove-intent", companion.path))
             if companion.was is None:
                 files.remove(run.root, companion.path, content)
@@ -144,10 +146,12 @@ class _Values:
         return self._held[secret]
 
 
-def _restore(run: RunFolder, file: PlannedFile, data: bytes, values: _Values, ids: Ids, journal: Journal) -> None:
-    original = render.before(file, data, values, ids)
+def _restore(
+    run: RunFolder, file: PlannedFile, data: bytes, values: _Values, ids: Ids, pinned: Pins, journal: Journal
+) -> None:
+    original = render.before(file, pinned.take(data), values, ids)
     journal.append(Entry("restore-intent", file.path))
-    files.replace(run.root, file.path, original, lambda now: render.is_after(file, now, ids))
+    files.replace(run.root, file.path, original, lambda now: now == data)
     journal.append(Entry("restored", file.path))
 
 

@@ -235,7 +235,7 @@ def _plan_of(*names: str) -> Plan:
         for at, name in enumerate(names, 1)
     ]
     empty: dict[str, object] = {key: [] for key in ("files", "companions", "moves", "left", "notes", "provided")}
-    head = {"format": FORMAT, "made": "", "root": "/", "vault_url": URL, "key": "", "seal": ""}
+    head = {"format": FORMAT, "made": "", "root": "/", "vault_url": URL, "key": "", "seal": "", "pinned": False}
     return Plan.from_text(json.dumps(head | empty | {"secrets": secrets}), "here")
 
 
@@ -421,3 +421,32 @@ def test_places_not_told_apart_stay_together(state: None, tmp_path: Path) -> Non
     reasons = {left.path: left.reason for left in plan.left}
     assert set(reasons) >= {f"all/{name}" for name in there}
     assert "moving it together with others would change all/kustomization.yaml, which you left out" in reasons.values()
+
+
+# --- whole texts -----------------------------------------------------------------------------------------------------
+
+CONNECTED = """\
+services:
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_PASSWORD: Xw5Tq8LzRk2Yv7Np
+  api:
+    image: shop/api
+    command: ["serve", "--database", "postgresql://api:Xw5Tq8LzRk2Yv7Np@db/shop"]
+    environment:
+      DATABASE_URL: postgresql://api:Xw5Tq8LzRk2Yv7Np@db/shop
+"""
+
+
+def test_a_connection_string_moves_in_parts_or_as_a_whole(state: None, tmp_path: Path) -> None:
+    root = tree(tmp_path / "root", {"compose.yaml": CONNECTED})
+    parts = planned(root)
+    assert len(parts.secrets) == 1, "all share the password"
+    whole = planned(root, whole_texts=True)
+    moves = {move.pointer: move for move in whole.moves}
+    url = moves["services.api.environment.DATABASE_URL"]
+    assert url.covers == (parts.secrets[0].id,)
+    assert next(secret for secret in whole.secrets if secret.id == url.secret).whole_text
+    words = {pointer: move for pointer, move in moves.items() if "command" in pointer}
+    assert all(not move.covers for move in words.values()), "words of a command never move as a whole by this"

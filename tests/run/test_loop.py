@@ -204,7 +204,7 @@ def test_a_plan_is_free_of_values_and_survives_its_text(shop: Path) -> None:
 DAMAGE: dict[str, Callable[[str], str]] = {
     "cut off": lambda text: text[:-20],
     "another document": lambda text: "[]",
-    "another version": lambda text: text.replace('"format": 2', '"format": 3'),
+    "another version": lambda text: text.replace('"format": 3', '"format": 4'),
     "an unknown field": lambda text: text.replace('"moves"', '"removes"', 1),
     "a wrong type": lambda text: re.sub(r'"start": (\d+)', r'"start": "\1"', text, count=1),
     "a wrong word": lambda text: text.replace('"create"', '"burn"', 1),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -17,12 +18,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from secretscan import api
+from secretscan.plan.choices import Choices
 from secretscan.plan.document import Plan
 from secretscan.run.journal import Entry, Journal
 from secretscan.vault.auth import connect
 from secretscan.vault.client import Vault
 
 LIMIT = 400
+VERSION = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 def main() -> None:
@@ -35,7 +38,8 @@ def main() -> None:
         root = work / name
         shutil.copytree(work / "original", root)
         with vault(name) as fresh:
-            mine = api.plan([str(root)], f"https://{name}{suffix}", fresh, prefix="shop").plan
+            choices = Choices(pinned=mode == "apply-pinned")
+            mine = api.plan([str(root)], f"https://{name}{suffix}", fresh, prefix="shop", choices=choices).plan
         if mode == "undo":
             assert forked(lambda: applied(mine, vault(name))) == 0
         step = (lambda: undone(root, vault(name))) if mode == "undo" else (lambda: applied(mine, vault(name)))
@@ -50,8 +54,9 @@ def main() -> None:
                 if secret.name == each
             }
             extra = sorted(set(held.names()) - set(contents))
+            stored = {each.reference.version.encode() for one in held.names() for each in held.versions(one)}
         found = {
-            path.relative_to(root).as_posix(): sha256(path.read_bytes().replace(name.encode(), b"VAULT")).hexdigest()
+            path.relative_to(root).as_posix(): sha256(_alike(path.read_bytes(), name, stored)).hexdigest()
             for path in sorted(root.rglob("*"))
             if path.is_file() and ".secretscan" not in path.parts
         }
@@ -73,6 +78,12 @@ def main() -> None:
             return
         for result in results:
             print(json.dumps(result), flush=True)
+
+
+def _alike(data: bytes, vault: str, versions: set[bytes]) -> bytes:
+    """A file without what differs from attempt to attempt: the vault, and the versions that it made."""
+    data = VERSION.sub(lambda found: b"VERSION" if found.group() in versions else found.group(), data)
+    return data.replace(vault.encode(), b"VAULT")
 
 
 def applied(plan: Plan, vault: Vault) -> bool:
