@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secretscan.cli.options import add_vault, again, cancellable, connected, folder, many, show_proof
+from secretscan.cli.options import add_vault, again, cancellable, configure, connected, folder, many, show_proof
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
@@ -45,14 +45,16 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
         if args.resume:
             root = folder(args.root or ".")
             found = api.find_run(root, args.resume)
-            with connected(args, found.plan.vault_url, speaker, cancellation) as vault:
+            config = configure(args, root, speaker)
+            with connected(args, config, found.plan.vault_url, speaker, cancellation) as vault:
                 done = api.resume(root, found.id, vault, listener=speaker.hear, cancellation=cancellation)
         else:
             plan = _read(args.plan)
             api.check_plan(plan)
             place = folder(args.root) if args.root else None
             speaker.say(f"into {plan.vault_url}")
-            with connected(args, plan.vault_url, speaker, cancellation) as vault:
+            config = configure(args, place or Path(plan.root), speaker)
+            with connected(args, config, plan.vault_url, speaker, cancellation) as vault:
                 done = api.apply(plan, vault, root=place, listener=speaker.hear, cancellation=cancellation)
     return show_applied(done, args, speaker)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rewriters import Settings
+    from secretscan.cli.configuration import Configured
     from secretscan.cli.stderr import Speaker
     from secretscan.events import Cancellation
     from secretscan.plan.build import Draft
+    from secretscan.plan.choices import Choices
     from secretscan.prove.proof import Proof
     from secretscan.vault.client import Vault
-
-AUTH = ("default", "cli", "environment", "managed-identity", "workload")
 
 
 def add_targets(parser: argparse.ArgumentParser) -> None:
@@ -32,55 +32,59 @@ def add_root(parser: argparse.ArgumentParser) -> None:
 
 def add_vault(parser: argparse.ArgumentParser, *, url: bool = True) -> None:
     """Which vault, and how to sign in."""
+    from secretscan.cli.configuration import add_key
+
     group = parser.add_argument_group("vault")
     if url:
-        group.add_argument("--vault", metavar="URL", help="https://NAME.vault.azure.net")
-    group.add_argument("--auth", choices=AUTH, help="how to sign in to Azure (default: default)")
+        add_key(group, "vault")
+    add_key(group, "auth")
     group.add_argument("--local", metavar="FILE", help="the descriptor of a running 'secretscan vault serve'")
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """What a person may choose about the references."""
-    group = parser.add_argument_group("references")
-    group.add_argument("--prefix", default="", help="how names in the vault begin (default: the folder's name)")
-    group.add_argument("--placeholders", action="store_true", help="move placeholders such as 'changeme' too")
-    group.add_argument("--identity", default="", metavar="ID", help="resource id of the managed identity for ACI")
-    group.add_argument("--vault-id", default="", metavar="ID", help="resource id of the vault, for ARM templates")
-    group.add_argument("--client-id", default="", help="client id of the workload identity for Kubernetes")
-    group.add_argument("--tenant-id", default="", help="tenant of the vault, for the Secrets Store CSI driver")
-    group.add_argument(
-        "--kubernetes-target",
-        choices=("auto", "external-secrets", "secrets-store-csi", "akv2k8s"),
-        default="auto",
-        help="what reads the vault in the cluster (default: what the manifests use, else external-secrets)",
-    )
-    group.add_argument("--secret-store", default="", metavar="NAME", help="an existing External Secrets store")
-    group.add_argument(
-        "--marathon-secrets", action="store_true", help="Marathon has a secrets plugin, and its store gets the secrets"
-    )
+def configure(args: argparse.Namespace, root: Path, speaker: Speaker) -> Configured:
+    """The settings for what is below `root`; what a person should know of them is said."""
+    from secretscan.cli.configuration import configured
+
+    found = configured(args, root)
+    for note in found.notes:
+        speaker.warn(note)
+    if found.found:
+        speaker.say(f"the vault is the one that {found.found} names")
+    return found
 
 
-def settings(args: argparse.Namespace) -> Settings:
+def settings(config: Configured) -> Settings:
     """The chosen references."""
     from rewriters import Settings
 
     return Settings(
-        identity=args.identity,
-        vault_id=args.vault_id,
-        client_id=args.client_id,
-        tenant_id=args.tenant_id,
-        kubernetes_target=args.kubernetes_target,
-        secret_store=args.secret_store,
-        marathon_secrets=args.marathon_secrets,
+        identity=config.text("identity"),
+        vault_id=config.text("vault-id"),
+        client_id=config.text("client-id"),
+        tenant_id=config.text("tenant-id"),
+        kubernetes_target=config.text("kubernetes-target"),  # type: ignore[arg-type]
+        secret_store=config.text("secret-store"),
+        marathon_secrets=config.on("marathon-secrets"),
     )
 
 
-def vault_url(args: argparse.Namespace) -> str:
+def choices(config: Configured, default: str) -> Choices:
+    """What was chosen for how everything moves; `default` is the vault of files that no pattern fits."""
+    from secretscan.plan.choices import Choices
+
+    return Choices(
+        pinned=config.on("pin-versions"),
+        whole_texts=config.text("connection-strings") == "whole",
+        share=config.share(default),
+    )
+
+
+def vault_url(args: argparse.Namespace, config: Configured) -> str:
     """The vault that was named, or that of the embedded vault. Raises `UsageError` when none was named."""
     from secretscan.errors import UsageError
 
-    if args.vault:
-        return str(args.vault).rstrip("/")
+    if named := config.text("vault"):
+        return named.rstrip("/")
     if args.local:
         from secretscan.vault.auth import read_descriptor
 
@@ -89,8 +93,10 @@ def vault_url(args: argparse.Namespace) -> str:
 
 
 @contextmanager
-def connected(args: argparse.Namespace, url: str, speaker: Speaker, cancellation: Cancellation) -> Iterator[Vault]:
-    """The vault at `url`, signed in as the options say."""
+def connected(
+    args: argparse.Namespace, config: Configured, url: str, speaker: Speaker, cancellation: Cancellation
+) -> Iterator[Vault]:
+    """The vault at `url`, signed in as the settings say."""
     from secretscan.errors import UsageError
     from secretscan.vault.auth import connect
 
@@ -103,7 +109,7 @@ def connected(args: argparse.Namespace, url: str, speaker: Speaker, cancellation
         )
     with connect(
         url,
-        "local" if args.local else args.auth or "default",
+        "local" if args.local else config.text("auth") or "default",
         descriptor=args.local,
         unattended=getattr(args, "yes", False),
         listener=speaker.hear,
@@ -179,9 +185,10 @@ def show_draft(draft: Draft, speaker: Speaker) -> str:
             whole = ", the whole text" if secret.whole_text else ""
             what = f"{what}, {secret.strength} {secret.kind}{whole}"
             out.append(f"  {secret.name}  ({what}) <- {many(places.get(secret.id, 0), 'place')}")
-    if plan.left:
+    left_here = [left for left in plan.left if left.mark != "other-vault"]
+    if left_here:
         out.append("stays as it is")
-        for left in plan.left:
+        for left in left_here:
             out.append(printable(f"  {left.path}:{left.line} {left.pointer or left.key}: {left.reason}"))
             out.append(printable(f"      {left.alternative}"))
     if draft.unscanned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from secretscan.cli.options import add_root, add_vault, cancellable, connected, folder, show_proof
+from secretscan.cli.options import add_root, add_vault, cancellable, configure, connected, folder, show_proof
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, speaker: Speaker) -> int:
     found = api.find_run(root, args.run)
     with (
         cancellable(speaker) as cancellation,
-        connected(args, found.plan.vault_url, speaker, cancellation) as vault,
+        connected(args, configure(args, root, speaker), found.plan.vault_url, speaker, cancellation) as vault,
     ):
         proof = api.prove(root, found.id, vault, listener=speaker.hear, cancellation=cancellation)
     return show_proof(proof, speaker)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from secretscan.cli.options import add_targets, add_vault
+from secretscan.cli.options import add_targets, add_vault, choices, configure, settings
 
 if TYPE_CHECKING:
     from secretscan.cli.stderr import Speaker
@@ -33,22 +33,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let one value at a time be shown for ten seconds; each time is written to .secretscan/reveals.jsonl",
     )
     add_vault(parser)
+    from secretscan.cli.configuration import add_references
+
+    add_references(parser)
 
 
 def run(args: argparse.Namespace, speaker: Speaker) -> int:
+    from secretscan import api
+    from secretscan.plan.saved import Saved
     from secretscan.tui.app import Options
     from secretscan.tui.config import read_config
 
     _need_terminal()
+    targets = tuple(args.targets or (".",))
+    config = configure(args, api.root_of(targets), speaker)
+    url = config.text("vault").rstrip("/")
     options = Options(
-        targets=tuple(args.targets or (".",)),
+        targets=targets,
         scan=not args.no_scan,
         record=not args.no_inventory,
         allow_reveal=args.allow_reveal,
-        vault_url=args.vault or "",
-        auth="local" if args.local else args.auth or "",
+        vault_url=url,
+        auth="local" if args.local else config.text("auth"),
         descriptor=args.local or "",
         config=read_config(),
+        first=Saved(
+            prefix=config.text("prefix"),
+            placeholders=config.on("placeholders"),
+            settings=settings(config),
+            choices=choices(config, url),
+        ),
     )
     return open_terminal(options, speaker)
 

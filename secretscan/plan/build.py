@@ -6,7 +6,7 @@ takes them along, and what an image no longer sets must be set by whoever runs i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import rewriters
@@ -79,7 +79,12 @@ def build(
     vault raises, `UsageError` for a chosen name that cannot be used, and `Cancelled`.
     """
     found, left = candidates(
-        survey.findings, ids, placeholders=placeholders, whole_texts=choices.whole_texts, marks=marks
+        survey.findings,
+        ids,
+        placeholders=placeholders,
+        whole_texts=choices.whole_texts,
+        elsewhere=_elsewhere(choices, vault_url),
+        marks=marks,
     )
     listener(Progress("plan", 0, 3, "names"))
     names = Names(vault if found else None, prefix or survey.root.folder.name, known or {}, choices.names)
@@ -111,6 +116,19 @@ def build(
     raise SecretscanError(
         "the rewriters do not agree on a plan", next_step="plan fewer targets at a time, and report this"
     )
+
+
+def _elsewhere(choices: Choices, vault_url: str) -> Callable[[str], str]:
+    """The other vault to which a file's values go, or `""`. A vault that the share does not know gets everything."""
+    share = choices.share
+    if share is None or vault_url not in share.urls():
+        return lambda _: ""
+
+    def other(path: str) -> str:
+        url = share.of(path)
+        return "" if url == vault_url else url
+
+    return other
 
 
 def _name(work: Work) -> None:

@@ -6,7 +6,7 @@ place moves, as a secret of its own that covers the credentials in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -68,16 +68,20 @@ def candidates(
     *,
     placeholders: bool = False,
     whole_texts: bool = False,
+    elsewhere: Callable[[str], str] = lambda _: "",
     marks: Marks | None = None,
 ) -> tuple[list[Candidate], list[Left]]:
     """The places that may move, one for each part of a slot, and those that stay with the reason, also since they are
-    marked."""
+    marked. `elsewhere` tells the vault of a file by its path if it is another than the plan's."""
     stay: list[Left] = []
     said = _Said(marks, findings, ids)
     by_slot: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         slot = finding.slot
-        if mark := said.of(ids.secret(finding.value), finding.location.path):
+        if vault := elsewhere(finding.location.path):
+            other = _left(finding, ids, f"its file's values go into {vault}", "plan for that vault too")
+            stay.append(replace(other, mark="other-vault"))
+        elif mark := said.of(ids.secret(finding.value), finding.location.path):
             stay.append(said.left(_left(finding, ids, "", ""), mark))
         elif slot is None:
             reason = finding.reason or "no rewriter knows this kind of file"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from secretscan.plan.share import Share
+
 __all__ = ["EMPTY", "TAKE_IN", "Choices"]
 
 TAKE_IN = "take it in again, or move it by hand, then rotate the value"
@@ -19,6 +21,8 @@ class Choices:
     `pinned` references name the version that the run stores; else they lead to whatever is current. With `whole_texts`
     a connection string moves as one secret, also where the platform could put it together from its parts.
 
+    With a `share` that knows the plan's vault, only files move whose values go there.
+
     Choices for what is not found any more mean nothing and do no harm.
     """
 
@@ -27,6 +31,7 @@ class Choices:
     without_paths: tuple[str, ...] = ()
     pinned: bool = False
     whole_texts: bool = False
+    share: Share | None = None
 
 
 EMPTY = Choices()

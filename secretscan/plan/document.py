@@ -126,8 +126,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One place that stays as it is: why, and the nearest honest alternative. `mark` says that somebody wants it to, in
-    the ignore file, and as what."""
+    """One place that stays as it is: why, and the nearest honest alternative. `mark` says that somebody wants it to: as
+    what it is marked in the ignore file, or that its values go to another vault than the plan's."""
 
     path: str
     pointer: str
@@ -138,7 +138,7 @@ class Left:
     strength: str
     reason: str
     alternative: str
-    mark: Literal["", "false-alarm", "accepted", "placeholder"] = ""
+    mark: Literal["", "false-alarm", "accepted", "placeholder", "other-vault"] = ""
 
 
 @dataclass(frozen=True, slots=True)

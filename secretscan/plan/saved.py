@@ -26,7 +26,7 @@ from secretscan.vault.auth import Auth
 __all__ = ["Saved", "forget", "load", "save"]
 
 FILE = "review.json"
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 256 * 1024 * 1024
 
 _SEAL = b'{"seal": "'

@@ -17,6 +17,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from secretscan.errors import SecretscanError, printable, unforeseen
+from secretscan.plan.saved import Saved
 from secretscan.tui.actions import bindings
 from secretscan.tui.config import Config
 
@@ -36,7 +37,8 @@ _WAIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asked for. `vault_url`, `auth` and `descriptor` fill in the migration's first step."""
+    """What the command line asked for. `vault_url`, `auth` and `descriptor` fill in the migration's first step,
+    `first` all others."""
 
     targets: tuple[str, ...] = (".",)
     scan: bool = True
@@ -47,6 +49,7 @@ class Options:
     descriptor: str = ""
     demo: bool = False
     config: Config = field(default_factory=Config)
+    first: Saved = field(default_factory=Saved)
 
 
 def _commands() -> type[Provider]:

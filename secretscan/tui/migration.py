@@ -46,9 +46,9 @@ class SeenVault:
 
 
 def _sign_in(options: Options) -> Saved:
-    """What the command line says of the vault, as the first choices."""
+    """What the command line and the settings say, as the first choices."""
     way: Auth = next((known for known in AUTHS if known == options.auth), "default")
-    return Saved(vault_url=options.vault_url.rstrip("/"), auth=way, descriptor=options.descriptor)
+    return replace(options.first, vault_url=options.vault_url.rstrip("/"), auth=way, descriptor=options.descriptor)
 
 
 class Migration:
@@ -139,6 +139,8 @@ class Migration:
         if found.descriptor and not Path(found.descriptor).is_file():
             self.notes.append("the embedded vault of the earlier session has ended: choose a vault again")
             found = replace(found, vault_url="", auth="default", descriptor="", plan=None)
+        # Which vault a file belongs to is for the settings to say, as they are now.
+        found = replace(found, choices=replace(found.choices, share=self.options.first.choices.share))
         if self.saved.vault_url or self.saved.descriptor:
             found = replace(
                 found, vault_url=self.saved.vault_url, auth=self.saved.auth, descriptor=self.saved.descriptor
@@ -154,7 +156,7 @@ class Migration:
     def begin_afresh(self) -> None:
         """Forgets everything that was chosen. Raises `SecretscanError` when the file cannot be removed."""
         api.forget_review(self.root)
-        self.saved, self.draft, self.checks, self._seen, self.step = Saved(), None, (), None, "vault"
+        self.saved, self.draft, self.checks, self._seen, self.step = self.options.first, None, (), None, "vault"
         self.typed = None
         self.notes.clear()
 

@@ -17,7 +17,7 @@ from rewriters import Settings
 from secretscan import api
 from secretscan.errors import InventoryBroken, UsageError
 from secretscan.plan.choices import Choices
-from secretscan.plan.saved import Saved
+from secretscan.plan.saved import FORMAT, Saved
 
 SHOP = Path(__file__).resolve().parents[2] / "fixtures" / "shop"
 VALUES = (b"0lR8acRYSi4MDF8kWCBX", b"MGxSOGFjUllTaTRNREY4a1dDQlg=", b"pk_shop_1Kpe", b"5ea7888b4a09", b"npm_rbw0")
@@ -196,7 +196,7 @@ def test_a_folder_that_is_a_link_leads_nowhere(root: Path, tmp_path: Path) -> No
 
 def test_a_state_of_another_version_is_said_to_be_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("secretscan.plan.saved.FORMAT", 2)
+        patch.setattr("secretscan.plan.saved.FORMAT", FORMAT + 1)
         api.save_review(root, Saved())
     with pytest.raises(UsageError, match="version"):
         api.load_review(root)

@@ -15,6 +15,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from secretscan import api
+from secretscan.plan.choices import Choices
+from secretscan.plan.saved import Saved
+from secretscan.plan.share import Share
 from secretscan.tui.app import Options, ReviewApp
 from secretscan.tui.migration import Migration
 from secretscan.tui.screens.base import AppScreen
@@ -22,6 +25,7 @@ from secretscan.tui.screens.confirm import ConfirmScreen
 from secretscan.tui.screens.dialogs import ErrorDialog
 from secretscan.tui.screens.preview import PreviewScreen
 from secretscan.tui.screens.wizard import WizardScreen
+from secretscan.vault.auth import read_descriptor
 from secretscan.vault.server import EmbeddedVault
 from secretscan.vault.server.faults import Deny, Faults, Rule, Throttle
 from secretscan.vault.server.operations import Operation
@@ -30,6 +34,10 @@ from secretscan.vault.server.serve import describe
 pytestmark = pytest.mark.slow  # the quick suite has the keys, the screens and a whole migration
 
 SHOP = Path(__file__).parents[2] / "fixtures" / "shop"
+
+
+FIRST = Saved()
+"""What nobody has set."""
 
 
 class Home(AppScreen[None]):
@@ -97,7 +105,9 @@ Test = Callable[[Walk], Coroutine[object, object, None]]
 class Walking(Protocol):
     """Runs a test inside of the application."""
 
-    def __call__(self, test: Test, size: tuple[int, int] = (80, 24), descriptor: str = "") -> None: ...
+    def __call__(
+        self, test: Test, size: tuple[int, int] = (80, 24), descriptor: str = "", first: Saved = FIRST
+    ) -> None: ...
 
 
 @pytest.fixture
@@ -112,8 +122,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def walking(root: Path) -> Walking:
     """Runs a test inside of the application, each time a new session on the same folder."""
 
-    def walk(test: Test, size: tuple[int, int] = (80, 24), descriptor: str = "") -> None:
-        options = Options(targets=(str(root),), auth="local" if descriptor else "", descriptor=descriptor)
+    def walk(test: Test, size: tuple[int, int] = (80, 24), descriptor: str = "", first: Saved = FIRST) -> None:
+        auth = "local" if descriptor else ""
+        options = Options(targets=(str(root),), auth=auth, descriptor=descriptor, first=first)
         migration = Migration(root, options)
         app = ReviewApp(root, options, migration)
         app.first_screen = Home  # type: ignore[method-assign, assignment]
@@ -429,3 +440,32 @@ def test_an_undone_run_is_not_called_proved(root: Path, walking: Walking) -> Non
         assert not walk.migration.would_lose()
 
     walking(test)
+
+
+def test_versions_and_whole_texts_are_chosen_with_the_references(root: Path, walking: Walking) -> None:
+    async def test(walk: Walk) -> None:
+        await walk.to("targets")
+        for name in ("versions", "texts"):
+            walk.app.screen.query_one(f"#{name}").focus()
+            await walk.press("down")
+        await walk.press("ctrl+n")
+        choices = walk.migration.saved.choices
+        assert choices.pinned and choices.whole_texts
+        assert walk.migration.draft is not None
+        assert walk.migration.draft.plan.pinned
+
+    walking(test)
+
+
+def test_the_chosen_vault_gets_the_files_that_settings_give_it(root: Path, walking: Walking, tmp_path: Path) -> None:
+    async def test(walk: Walk) -> None:
+        await walk.to("names")
+        assert walk.migration.draft is not None
+        plan = walk.migration.draft.plan
+        assert {move.path.split("/")[0] for move in plan.moves} == {"k8s"}
+        assert {left.mark for left in plan.left if not left.path.startswith("k8s/")} >= {"other-vault"}
+
+    with served(tmp_path) as descriptor:
+        url = read_descriptor(Path(descriptor)).url
+        share = Share("https://elsewhere.vault.azure.net", (("k8s/**", url),))
+        walking(test, descriptor=descriptor, first=Saved(choices=Choices(share=share)))

@@ -52,7 +52,7 @@ class TargetsScreen(WizardScreen):
 
     def content(self) -> ComposeResult:
         saved = self.migration.saved
-        chosen = saved.settings
+        chosen, pinned, whole = saved.settings, saved.choices.pinned, saved.choices.whole_texts
         with VerticalScroll(id="form", can_focus=False):
             with Horizontal(classes="line"):
                 yield Label("Names begin with", classes="name wide")
@@ -71,6 +71,10 @@ class TargetsScreen(WizardScreen):
                 yield from _field("identity", "Identity", chosen.identity, "/subscriptions/…: a user-assigned one")
             for platform in ("compose", "dotenv", "dockerfile"):
                 yield Static(_ABOUT[platform], id=platform, classes="field platform", markup=False)
+            yield Label("References lead to", classes="field heading")
+            yield Choice(["what is current in the vault", "the version that is stored"], int(pinned), id="versions")
+            yield Label("Connection strings", classes="field heading")
+            yield Choice(["in parts where the platform can join them", "whole"], int(whole), id="texts")
 
     def on_mount(self) -> None:
         for each in self.query(".platform"):
@@ -116,6 +120,11 @@ class TargetsScreen(WizardScreen):
         self.migration.choose(
             prefix=text("prefix"),
             placeholders=bool(self.query_one("#placeholders", Choice).cursor),
+            choices=replace(
+                saved.choices,
+                pinned=bool(self.query_one("#versions", Choice).cursor),
+                whole_texts=bool(self.query_one("#texts", Choice).cursor),
+            ),
             settings=replace(
                 saved.settings,
                 identity=text("identity"),
