@@ -26,6 +26,7 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 
+_OF_AZD = re.compile(r"(?:^|/)\.azure/[^/]+/\.env\Z")
 _BOM = b"\xef\xbb\xbf"
 _START = re.compile(
     rb"(?P<indent>[ \t\v\f\r]*)(?P<export>export[ \t]+)?(?P<key>[A-Za-z0-9_.\[\]-]+)[ \t]*(?P<sign>[=:])[ \t\v\f]*"
@@ -37,9 +38,9 @@ Quote = Literal["", "'", '"']
 
 
 def claims(path: str, head: bytes) -> bool:
-    """Whether this is a file of variables, by its name; a script is none."""
+    """Whether this is a file of variables, by its name; a script is none, and an environment of azd is azd's."""
     name = path.rsplit("/", 1)[-1]
-    if not _NAMED.match(name) or _FOREIGN.search(name):
+    if not _NAMED.match(name) or _FOREIGN.search(name) or _OF_AZD.search(path):
         return False
     return not head.removeprefix(_BOM).lstrip().startswith((b"#!", b"{"))
 

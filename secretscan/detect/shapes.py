@@ -43,7 +43,7 @@ _REFERENCE = re.compile(
     | @Microsoft\.KeyVault\(.*\)
     | [a-z0-9][a-z0-9-]*@azurekeyvault(?:\?[\w.]*)?  # a variable that akv2k8s fills
     | \[[^\[\]]*\w\(.*\)[^\[\]]*\]     # an expression of an ARM template
-    | (?:secretref|keyvaultref|ref\+\w+|op|vault|akv|gcp-sm|aws-sm|awsssm|gsm|bao)\:[/\w].*
+    | (?:secretref|keyvaultref|ref\+\w+|op|vault|akvs?|gcp-sm|aws-sm|awsssm|gsm|bao)\:[/\w].*
     | arn:[\w-]+:\w+:.*
     | /subscriptions/.*
     | projects/[^/]+/secrets/.*
