@@ -59,7 +59,8 @@ class Figure:
 
 # --- slots -----------------------------------------------------------------------------------------------------------
 
-Claimed = tuple[Path, rewriters.Rewriter]
+Claimed = tuple[Path, str, rewriters.Rewriter]
+"""A file, its path from the root as a rewriter gets it, and the rewriter that claims it."""
 
 
 def write_manifests(root: Path, count: int) -> list[Claimed]:
@@ -80,10 +81,11 @@ def write_manifests(root: Path, count: int) -> list[Claimed]:
     made: list[Claimed] = []
     for number in range(count):
         inner, data, rewriter = originals[number % len(originals)]
-        path = root / f"team{number % 100}/app{number}" / inner
+        name = f"team{number % 100}/app{number}/{inner}"
+        path = root / name
         path.parent.mkdir(parents=True)
         path.write_bytes(data)
-        made.append((path, rewriter))
+        made.append((path, name, rewriter))
     return made
 
 
@@ -105,14 +107,14 @@ def cpu_ms(work: Callable[[], None]) -> float:
 
 def reading(root: Path, count: int, rounds: int) -> Iterable[Figure]:
     claimed = write_manifests(root, count)
-    size = sum(path.stat().st_size for path, _ in claimed)
+    size = sum(path.stat().st_size for path, _, _ in claimed)
 
     def slots() -> None:
-        for path, rewriter in claimed:
-            rewriter.slots(path.relative_to(root).as_posix(), path.read_bytes())
+        for path, name, rewriter in claimed:
+            rewriter.slots(name, path.read_bytes())
 
     def plain(read: Callable[[bytes], None]) -> None:
-        for path, _ in claimed:
+        for path, _, _ in claimed:
             read(path.read_bytes())
 
     times: dict[str, list[float]] = {"load": [], "compose": [], "slots": []}
