@@ -184,6 +184,9 @@ class Settings:
     """Name of an existing External Secrets store, `Kind/name` or `name`."""
     marathon_secrets: bool = False
     """Whether a plugin of Marathon delivers secrets, from a store into which people copy those of the vault."""
+    companions: str = ""
+    """Folder for new objects of Kubernetes that no kustomization or chart applies from a place of its own; empty: with
+    what needs them."""
     vault_id: str = ""
     """Resource id of the vault (`/subscriptions/.../vaults/NAME`), for what the deployment itself reads."""
 

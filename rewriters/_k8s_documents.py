@@ -13,8 +13,11 @@ from rewriters._yaml import Map, newline
 __all__ = ["added", "apart", "is_patch"]
 
 
-def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str]) -> list[Edit | Companion]:
-    """These documents, each with the object that needs it, added to the manifest. `taken` are paths in use."""
+def added(
+    manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str], folder: str = ""
+) -> list[Edit | Companion]:
+    """These documents, each with the object that needs it, added to the manifest. `taken` are paths in use; `folder`,
+    with a slash at its end, is where they go instead if they can stand by themselves."""
     found: list[Edit | Companion] = []
     homes: dict[int, tuple[Map, str, list[Tree]]] = {}
     apart: list[tuple[Object, Tree]] = []
@@ -25,16 +28,18 @@ def added(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[st
             apart.append((thing, tree))
     for owner, key, trees in homes.values():
         found += led(manifest.path, manifest.data, owner, key, trees, style_of(manifest.data, owner))
-    return [*found, _apart(manifest, apart, taken)] if apart else found
+    return [*found, _apart(manifest, apart, taken, folder)] if apart else found
 
 
-def _apart(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str]) -> Edit | Companion:
+def _apart(manifest: Manifest, made: Sequence[tuple[Object, Tree]], taken: set[str], folder: str) -> Edit | Companion:
     path, data = manifest.path, manifest.data
     style = style_of(data, made[0][0].root)
     texts = [block(tree, 0, style) for _, tree in made if isinstance(tree, dict)]
     json = path.lower().endswith(".json")
-    if json or _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
+    if folder or json or _ends_in_a_block(manifest) or any(is_patch(thing) for thing, _ in made):
         stem = path.rsplit(".", 1)[0] + "-keyvault"
+        if folder:
+            stem = folder + stem.replace("/", "-")
         return apart(stem, [tree for _, tree in made], taken, Style(newline=style.newline) if json else style)
     line = newline(data).decode()
     lead = "" if data.endswith(b"\n") else line

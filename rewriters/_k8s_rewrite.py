@@ -7,7 +7,6 @@ value moves there when everything that reads it is known. `_k8s_vault` says what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from rewriters._api import Assignment, Companion, Edit, Reference, Request, Requirement, Rewrite, Variable
 from rewriters._k8s_config import Readers
@@ -191,15 +190,13 @@ class _Rewriting:
             data = self.work.manifests[path].data
             edits.update(dict.fromkeys(insertion(path, data, item.owner, key, item.items, item.style)))
         for path, made in documents.items():
-            for found in added(self.work.manifests[path], made, self.work.taken):
+            for found in added(self.work.manifests[path], made, self.work.taken, self._apart((path,))):
                 if isinstance(found, Edit):
                     edits[found] = None
                 else:
                     companions.append((found, [path]))
         if any(change.reads for change in self.work.changes):
-            stores, said = self.work.vaults.companions(
-                self.work.kustomizations.grouped, partial(shared_folder, self.work.kustomizations)
-            )
+            stores, said = self.work.vaults.companions(self.work.kustomizations.grouped, self._folder_for)
             companions += stores
             notes.update(dict.fromkeys((*said, *self.work.vaults.operators())))
         listings, told = listed(self.work.kustomizations, companions, {edit.path for edit in edits})
@@ -216,6 +213,15 @@ class _Rewriting:
             variables=given,
             notes=tuple(notes),
         )
+
+    def _apart(self, paths: Sequence[str]) -> str:
+        """The chosen folder for what these files need, with a slash at its end; empty where a kustomization applies
+        them, since it lists no file from outside of its folder."""
+        folder = self.work.request.settings.companions.strip("/")
+        return f"{folder}/" if folder and not self.work.kustomizations.applying(paths) else ""
+
+    def _folder_for(self, paths: Sequence[str]) -> str:
+        return self._apart(paths) or shared_folder(self.work.kustomizations, paths)
 
     def _depth(self, where: tuple[str, int, str], item: Insert) -> int:
         return column(self.work.manifests[where[0]].data, item.owner.pairs[0][0].start)

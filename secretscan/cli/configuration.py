@@ -69,6 +69,7 @@ _REFERENCES: Final[Mapping[str, Key]] = {
         words=("auto", "external-secrets", "secrets-store-csi", "akv2k8s"),
         default="auto",
     ),
+    "companions": Key("folder for new Kubernetes objects (default: with what needs them)", metavar="FOLDER"),
     "secret-store": Key("an existing External Secrets store", metavar="NAME"),
     "marathon-secrets": Key("Marathon has a secrets plugin, and its store gets the secrets", "switch"),
 }
@@ -158,6 +159,12 @@ def configured(args: argparse.Namespace, root: Path) -> Configured:
             by_file.add(name)
         else:
             values[name] = key.default if key.kind == "text" else False
+    if (folder := values["companions"]) and (fault(str(folder)) or "\\" in str(folder)):
+        raise ConfigurationError(
+            "the folder for companions is not below the scanned one",
+            where=printable(str(folder)),
+            next_step="name it as seen from the scanned folder, such as deploy/vault",
+        )
     local = bool(getattr(args, "local", None))
     rules, folder, notes = _rules(args), "", []
     in_file = _checked_rules(table.get(_TABLE, {}), str(file))

@@ -64,6 +64,7 @@ def settings(config: Configured) -> Settings:
         tenant_id=config.text("tenant-id"),
         kubernetes_target=config.text("kubernetes-target"),  # type: ignore[arg-type]
         secret_store=config.text("secret-store"),
+        companions=config.text("companions"),
         marathon_secrets=config.on("marathon-secrets"),
     )
 

@@ -271,3 +271,9 @@ def test_the_page_names_every_setting() -> None:
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
     for name in KEYS:
         assert f"| `{name}` | `SECRETSCAN_{name.upper().replace('-', '_')}` |" in page
+
+
+@pytest.mark.parametrize("folder", ["/etc", "../other", "a/../..", "a\\b"])
+def test_companions_stay_below_the_root(root: Path, folder: str) -> None:
+    with pytest.raises(ConfigurationError, match="not below the scanned one"):
+        read(root, "--companions", folder)

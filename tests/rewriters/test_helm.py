@@ -398,6 +398,7 @@ def test_charts_that_prove_nothing(guard: str, name: str, entry: tuple[str, str]
     assert refusals(move(chart(guard, name, entry, DATA, key, more), ("one/values.yaml", "auth.password")))
 
 
+@pytest.mark.slow
 def test_a_chart_of_hostile_templates_takes_no_time() -> None:
     deep = "".join(f'{{{{ define "d{n}" }}}}' + f'{{{{ include "d{n + 1}" . }}}}' * 30 + "{{ end }}" for n in range(30))
     guard = 'if include "d0" .'
