@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rewriters._api import Reference
+from rewriters._app_settings import BEFORE_REFERENCES, reference_text
 from rewriters._arm_deploy import Deployments, Template
 from rewriters._arm_kinds import APP_SECRET, APP_VARIABLE, SITES
 from rewriters._arm_read import Scope, Site
@@ -20,8 +21,6 @@ from rewriters._yaml import Map, Node, Scalar, Seq
 
 __all__ = ["Apps"]
 
-_BY_DEPLOYMENT = frozenset(("website_contentazurefileconnectionstring",))
-"""Settings that are read before the platform resolves references, unless the checks of them are switched off."""
 _VERSIONED = re.compile(r"\d{4}-\d\d-\d\d(?P<preview>-preview)?\Z")
 _FIRST, _FIRST_PREVIEW = "2023-05-01", "2023-04-01"
 """The first API versions of Container Apps whose secrets refer to a vault."""
@@ -57,7 +56,7 @@ class Apps:
     def setting(self, site: Site, reference: Reference) -> str | None:
         """What stands for a setting, `None` when the app has no identity that could read it."""
         owner = self._site_of(site)
-        if owner is None or site.slot.key.lower() in _BY_DEPLOYMENT:
+        if owner is None or site.slot.key.lower() in BEFORE_REFERENCES:
             return None
         editor = self.work.template(site)
         who = self._reader(editor, owner)
@@ -72,7 +71,7 @@ class Apps:
             "settings at once.",
         ):
             self.work.notes.setdefault(note)
-        return f"@Microsoft.KeyVault(SecretUri={secret_uri(reference)}{'' if reference.version else '/'})"
+        return reference_text(reference)
 
     def _reader(self, editor: Template, owner: Map) -> str:
         """Which identity of an app reads the vault, empty when there is none."""

@@ -7,18 +7,17 @@ Service, "Use Key Vault references".
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rewriters._api import Lookup, Reference
+from rewriters._api import Lookup
+from rewriters._app_settings import referred
 from rewriters._azure_tree import referred as secret_of
 from rewriters.plaintext import Plaintext
 
 __all__ = ["Resolver", "deliveries"]
 
-_SETTING = re.compile(r"@Microsoft\.KeyVault\(([^()]*)\)\Z", re.IGNORECASE)
 Channel = Literal["env", "file", "arg", "build", "registry", "object"]
 
 
@@ -49,25 +48,8 @@ def deliveries(kind: str, properties: Any, resolver: Resolver) -> Iterator[tuple
             counts[name] = counts.get(name, 0) + 1
             if counts[name] > 1:
                 name = f"{name}#{counts[name]}"
-            found = _referred(node) if kind.startswith("microsoft.web/") and isinstance(node, str) else None
+            found = referred(node) if kind.startswith("microsoft.web/") and isinstance(node, str) else None
             yield "object", name, _plain(node) if found is None else resolver.lookup(found)
-
-
-def _referred(text: str) -> Reference | None:
-    """The secret that a setting of App Service refers to."""
-    match = _SETTING.match(text)
-    if match is None:
-        return None
-    parts = {}
-    for part in match[1].split(";"):
-        name, _, value = part.partition("=")
-        parts[name.strip().lower()] = value.strip()
-    if "secreturi" in parts:
-        return secret_of(parts["secreturi"])
-    vault, name = parts.get("vaultname", ""), parts.get("secretname", "")
-    if not vault or not name:
-        return None
-    return Reference(f"https://{vault.lower()}.vault.azure.net", name, parts.get("secretversion", ""))
 
 
 def _secrets(root: Any, resolver: Resolver) -> dict[str, Any]:

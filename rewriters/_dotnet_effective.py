@@ -5,21 +5,17 @@ Sources: "Configuration in ASP.NET Core" (comments and trailing commas are taken
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from rewriters._api import Address, Delivery, Files, Unreadable
-from rewriters._json import read as read_json
+from rewriters._json_loose import Pairs, load
 from rewriters._xml import read as read_xml
 from rewriters.plaintext import Plaintext
 
 __all__ = ["effective"]
 
 MAX_DELIVERIES = 100_000
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*+\*/', re.DOTALL)
-_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*+[\]}])', re.DOTALL)
 
 
 def effective(files: Files) -> tuple[Delivery, ...]:
@@ -39,29 +35,15 @@ def effective(files: Files) -> tuple[Delivery, ...]:
 
 
 def _json(data: bytes) -> Iterator[tuple[str, str]]:
-    read_json(data)  # bounds the depth before a reader that recurses
-    try:
-        text = data.decode("utf-8-sig")
-        text = _TEXT.sub(lambda match: match[0] if match[0].startswith('"') else " ", text)
-        text = _COMMA.sub(lambda match: match[0] if match[0].startswith('"') else "", text)
-        root = json.loads(text, strict=False, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        raise Unreadable("the standard library cannot read it as JSON") from None
-    todo: list[tuple[str, Any]] = [("", root)]
+    todo: list[tuple[str, Any]] = [("", load(data))]
     while todo:
         name, node = todo.pop()
-        if isinstance(node, _Pairs):
+        if isinstance(node, Pairs):
             todo += ((f"{name}:{key}" if name else key, value) for key, value in reversed(node))
         elif isinstance(node, list):
             todo += reversed([(f"{name}:{index}", item) for index, item in enumerate(node)])
         elif isinstance(node, str):
             yield name or "(root)", node
-
-
-class _Pairs(tuple[tuple[str, Any], ...]):
-    """The pairs of an object, duplicates kept."""
-
-    __slots__ = ()
 
 
 def _xml(data: bytes) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ _ROOT = re.compile(
 _OTHERS = re.compile(
     rb'"auths"\s*:\s*\{|"\$schema"\s*:\s*"[^"]*/deployment(?:Template|Parameters)\.json|"(?:cpus|mem)"\s*:\s*[\d.]'
 )
-"""Registries, templates of Azure, applications of Marathon."""
+"""Registries, templates of Azure, applications of Marathon; lists of settings are App Service's."""
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -48,9 +48,10 @@ def claims(path: str, head: bytes) -> bool:
             return False
     elif not _JSON.search(path):
         return False
+    from rewriters._appservice_claims import is_list
     from rewriters._k8s_claims import claims as of_kubernetes
 
-    return _OTHERS.search(head) is None and not of_kubernetes(path, head)
+    return _OTHERS.search(head) is None and not of_kubernetes(path, head) and not is_list(head)
 
 
 def slots(path: str, data: bytes) -> tuple[Slot, ...]:

@@ -48,6 +48,7 @@ ALLOWED = {
     "rewriters/_containerapps_*.py": PLATFORM,
     "rewriters/_githubactions_*.py": PLATFORM,
     "rewriters/_devcontainer_*.py": PLATFORM,
+    "rewriters/_appservice_*.py": PLATFORM,
     "rewriters/_azd_*.py": PLATFORM,
     "rewriters/_check_facts.py": "cuts out the assigned part of a value, for comparing and searching",
     "rewriters/_undo.py": "finds where values stand in replaced text, and writes them back",
