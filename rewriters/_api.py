@@ -16,11 +16,12 @@ from rewriters.plaintext import Plaintext
 Files = Mapping[str, bytes]
 """Path relative to the root, with forward slashes, to the file's bytes."""
 
-Place = Literal["env", "arg", "secret", "config", "registry", "volume", "build", "other"]
+Place = Literal["env", "arg", "secret", "config", "registry", "volume", "build", "file", "other"]
 """What kind of place a slot is, for judging its value: `env` an environment variable; `arg` a command-line argument;
 `secret` a place that the platform itself reserves for secret values (Kubernetes `Secret` data, ACI `secureValue`);
 `config` a configuration text or file content; `registry` a credential of an image registry; `volume` a storage key;
-`build` a build argument; `other` any other text of the manifest (a URL in a probe, a label)."""
+`build` a build argument; `file` the name of a file that goes along whole, with the credentials in it; `other` any
+other text of the manifest (a URL in a probe, a label)."""
 
 
 class Unreadable(Exception):

@@ -16,6 +16,7 @@ from typing import Literal
 from rewriters._api import Place as Kind
 from rewriters._api import Slot, Span
 from rewriters._dockerfile_flow import Definition, Flow, Step, flow
+from rewriters._dockerfile_keys import holds_key
 from rewriters._dockerfile_read import Heredoc, Text, json_items, read, words
 from rewriters._dockerfile_shell import ESCAPABLE, SPECIAL, Shell, Word, lex, named, value_codec
 from rewriters._encode import decode
@@ -30,6 +31,7 @@ LABEL = "a label is stored in the image's configuration, where everybody who can
 ONBUILD = "ONBUILD runs in the builds of other images, which this file cannot ask for a secret"
 URL = "ADD and COPY are carried out by the builder, which takes no secret for them"
 COPIED = "the builder writes this text into an image layer and takes no secret for it"
+TAKEN = "this file goes into an image layer as it is, where everybody who can pull the image reads it"
 EXEC = "the exec form starts the program without a shell, so nothing puts a variable's value there"
 FOREIGN = "the shell of this stage is not a POSIX shell, whose quoting this rewriter does not know"
 QUOTED = "the here-document's name is quoted, so the shell puts no variable's value there"
@@ -305,10 +307,19 @@ class _Finder:
         items = json_items(text.value, *instruction.rest)
         found = list(items if items is not None else words(text.value, self.escape, *instruction.rest))
         for index, (start, end) in enumerate(found):
-            if b"://" in text.value[start:end]:
+            if (
+                items is None
+                and text.value[start] in b"\"'"
+                and text.value[start] == text.value[end - 1]
+                and end > start + 2
+            ):
+                start, end = start + 1, end - 1
+            url = b"://" in text.value[start:end]
+            key = "" if url else text.value[start:end].decode("utf-8", "replace")
+            if url or (index < len(found) - 1 and holds_key(key)):
                 pointer = self.pointer(step, step.number, index)
-                manner = _Manner("other", (), refused or URL)
-                slot = self.slot(text, (start, end), (start, end), "raw", (pointer, ""), manner)
+                manner = _Manner("other", (), refused or URL) if url else _Manner("file", (), TAKEN)
+                slot = self.slot(text, (start, end), (start, end), "raw", (pointer, key), manner)
                 self.found.append(Place(slot, step))
         target = text.value[slice(*found[-1])].decode("utf-8", "replace") if found else ""
         for number, heredoc in enumerate(instruction.heredocs):

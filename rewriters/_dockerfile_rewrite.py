@@ -26,6 +26,7 @@ from rewriters._compose_project import Passed, build_arguments
 from rewriters._dockerfile_cut import cut
 from rewriters._dockerfile_flow import Definition, Stage, Step, names_in, scope
 from rewriters._dockerfile_instead import ALTERNATIVES, ELSEWHERE, INSTEAD, WINDOWS
+from rewriters._dockerfile_keys import mounted_instead
 from rewriters._dockerfile_mount import No, frontend, host_variable, insertion, mounts
 from rewriters._dockerfile_places import BUILD, RUN_TIME, Place, places
 from rewriters._dockerfile_read import Pair
@@ -325,6 +326,8 @@ class _File:
 
     def possible(self, item: Assignment, place: Place) -> None:
         """Raises `No` for a place that takes no variable."""
+        if place.slot.place == "file":
+            raise No(place.slot.reason, mounted_instead(place.step.instruction, place.slot.value.reveal()))
         if not place.slot.targets:
             raise No(place.slot.reason, ALTERNATIVES.get(place.slot.reason, ELSEWHERE))
         self.placed(place.step)

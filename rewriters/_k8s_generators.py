@@ -127,8 +127,28 @@ class _Reader:
                         self.literal(item, index, steps, value, node)
                     elif isinstance(item, Alias):
                         self.aliases.append((item, self.object))
+            elif name == "files" and isinstance(value, Seq):
+                for index, item in enumerate(value.items):
+                    if isinstance(item, Scalar):
+                        self.file(item, (*steps, name, index), value)
+                    elif isinstance(item, Alias):
+                        self.aliases.append((item, self.object))
             else:
                 self.any(value, (*steps, name), node)
+
+    def file(self, item: Scalar, steps: Steps, owner: Seq) -> None:
+        """`KEY=path` or `path`: the name of a file that goes along whole."""
+        key, sign, _ = item.text.partition("=")
+        text = item.text.encode()
+        part = Span(len(key.encode()) + 1 if sign else 0, len(text))
+        here = _encode.locate(item.encoding, self.data[item.span.start : item.span.end], part)
+        if here and part:
+            span = Span(item.span.start + here.start, item.span.start + here.end)
+            if _reads(item.encoding, self.data[span.start : span.end], text[part.start :]):
+                self.add(Slot(
+                    self.platform, self.path, join(*steps), "", Plaintext(text[part.start :]), span, span,
+                    item.encoding, "file", (), REASONS["packed"],
+                ), item, "other", owner, None)  # fmt: skip
 
     def literal(self, item: Scalar, index: int, steps: Steps, owner: Seq, entry: Map) -> None:
         found = literal(item.text)

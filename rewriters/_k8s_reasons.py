@@ -25,6 +25,7 @@ REASONS = {
     "buildArgs": "build arguments take literal text only, and stay in the history of the image",
     "patch": "an inline patch is literal text of the kustomization",
     "generated": "this generator makes a ConfigMap, and an operator fills Secrets",
+    "packed": "a generator packs this file as it stands, and a reference in it would stay text",
     "apart": "the literal is written so that its value cannot be taken apart from its key",
     "route": "a Route holds its key in the object itself",
 }
@@ -38,6 +39,8 @@ _INSTEAD = {
     "route": "name a Secret of type kubernetes.io/tls in externalCertificate, where the cluster has that",
     "patch": "put the patch into a file of its own, whose places can take references",
     "generated": "move the literal to a secretGenerator, let the pods read it from that Secret, then plan again",
+    "packed": "keep the file's content in the vault as one secret, let an ExternalSecret make the Secret of that name "
+    "with this key, and take the file out here; a file of variables goes below envs of a secretGenerator",
     "apart": "write the literal on one line",
     "parameter": "move the parameter's value",
 }

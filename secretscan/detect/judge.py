@@ -41,6 +41,8 @@ _NUMBER = re.compile(r"[\d.,:]+")
 
 def judge(key: str, place: Place, value: bytes) -> Verdict | None:
     """What the name and the looks of a slot's whole value say; the text rules look inside of it besides."""
+    if place == "file":
+        return None  # the name of a file, in which credentials are found
     text = value.decode("utf-8", "surrogateescape")
     default = shapes.default_of(text)
     if default is not None:

@@ -33,6 +33,7 @@ from secretscan.plan.choose import Names
 from secretscan.plan.kept import drop_irreversible
 from secretscan.plan.names import Wanted
 from secretscan.plan.reach import drop_reaching
+from secretscan.plan.taken_in import taken_in
 from secretscan.plan.work import Work
 from secretscan.vault.limits import unstorable
 
@@ -86,6 +87,7 @@ def build(
         elsewhere=_elsewhere(choices, vault_url),
         marks=marks,
     )
+    left = taken_in(left, survey, settings, vault_url)
     listener(Progress("plan", 0, 3, "names"))
     names = Names(vault if found else None, prefix or survey.root.folder.name, known or {}, choices.names)
     work = Work(survey, settings, vault_url, ids, names, found, left, choices)

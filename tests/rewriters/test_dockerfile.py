@@ -613,3 +613,24 @@ def test_the_reader_agrees_with_buildkits_own(tmp_path: Path) -> None:
                     slot = next(slot for slot in decoded if f".{name}." in slot.pointer)
                     decoded.remove(slot)
                     assert value in ("?", slot.value.reveal().decode()), text
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("COPY id_rsa .npmrc /root/", {"id_rsa", ".npmrc"}),
+        ("COPY --from=build /root/.ssh/id_rsa /k", {"/root/.ssh/id_rsa"}),
+        ('ADD ["a b/settings.xml", "/m2/"]', {"a b/settings.xml"}),
+        ("COPY certs/*.pfx .docker/config.json /x/", {"certs/*.pfx", ".docker/config.json"}),
+        ("COPY .ssh/ /root/.ssh/", {".ssh/"}),
+        ("COPY '.netrc' \"pip.conf\" /root/", {".netrc", "pip.conf"}),
+        ("ONBUILD COPY .env.production /app/.env", {".env.production"}),
+        ("COPY . .", set()),
+        ("COPY src/key.py ca.pem server.crt .env.example config.json id_rsa.pub /app/", set()),
+        ("COPY app.js .npmrc", set()),
+    ],
+)
+def test_copied_key_files_are_places_by_their_names(line: str, names: set[str]) -> None:
+    found = slots(f"FROM scratch\n{line}\n").values()
+    assert {slot.value.reveal().decode() for slot in found if slot.place == "file"} == names
+    assert all(slot.reason and not slot.targets for slot in found)

@@ -87,6 +87,7 @@ def test_places() -> None:
     }
     assert set(found) - {pointer for pointer, slot in found.items() if slot.targets} == {
         "resources.0",
+        "secretGenerator.s.files.0",
         "configMapGenerator.c.literals.a",
         "patches.1.patch",
         "commonAnnotations.note",

@@ -58,6 +58,7 @@ ALLOWED = {
     "secretscan/plan/candidates.py": "cuts out the credential's part of a longer value",
     "secretscan/plan/kept.py": "finds the values in what an edit replaces, so that none is kept",
     "secretscan/plan/render.py": "writes the original text for undo",
+    "secretscan/plan/taken_in.py": "reads the names of files where a slot holds one, to find which files are meant",
     "secretscan/prove/proof.py": "searches rewritten places for what was moved from them",
     "secretscan/run/prove.py": "the text of a place, to be searched",
     "secretscan/tui/screens/reveal.py": "draws one value for ten seconds for who asked, once it is on record",
