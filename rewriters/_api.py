@@ -188,6 +188,8 @@ class Settings:
     companions: str = ""
     """Folder for new objects of Kubernetes that no kustomization or chart applies from a place of its own; empty: with
     what needs them."""
+    service_connection: str = ""
+    """Name of the service connection with which Azure Pipelines signs in to Azure."""
     vault_id: str = ""
     """Resource id of the vault (`/subscriptions/.../vaults/NAME`), for what the deployment itself reads."""
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rewriters import fetch
-from rewriters._api import Assignment, Edit, Reference, Refusal, Request, Rewrite, Settings, Span, Unreadable
-from rewriters._ci_script import Unplaceable
+from rewriters._api import Assignment, Refusal, Request, Rewrite, Settings, Unreadable
 from rewriters._ci_sites import No, Site, pairs, shaped
+from rewriters._ci_steps import Put, is_text
 from rewriters._githubactions_fetch import fetched
-from rewriters._githubactions_read import ALTERNATIVES, Job, Step, Workflow, login_step, read, texts
+from rewriters._githubactions_read import ALTERNATIVES, Job, Workflow, login_step, read, texts
 from rewriters._githubactions_steps import SECRET, Steps, run_of
 from rewriters._unsplit import unsplit
 from rewriters._yaml import Map
@@ -48,25 +47,15 @@ def _rewrite(request: Request) -> Rewrite:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
-    """An accepted assignment: an expression for the scalar or a part of it, or a variable in a script (`name`)."""
-
-    item: Assignment
-    site: Site
-    span: Span | None = None
-    text: bytes = b""
-    name: str = ""
-
-
 class _File(Steps):
     """One file and what becomes of it."""
+
+    MARK = "${{"
+    BLOCKED = _BLOCKED
 
     def __init__(self, path: str, workflow: Workflow, settings: Settings) -> None:
         super().__init__(path, workflow, settings)
         self.refusals: list[Refusal] = []
-        self.puts: list[_Put] = []
-        self.variables: dict[tuple[int, Reference], str] = {}
 
     def work(self, items: list[Assignment]) -> None:
         """Fills the lists."""
@@ -83,8 +72,7 @@ class _File(Steps):
             self.supply(need)
         for put in self.puts:
             self.put_in(put)
-        for step, names in self.step_variables().items():
-            self.step_environment(step, names)
+        self.give_environments()
         self.finish()
         if self.needs:
             self.tell()
@@ -96,7 +84,7 @@ class _File(Steps):
         if not item.slot.targets:
             raise No(site.slot.reason, ALTERNATIVES.get(site.role, SECRET))
         value = item.slot.value.reveal()
-        if b"\0" in value or b"\r" in value or not _is_text(value):
+        if b"\0" in value or b"\r" in value or not is_text(value):
             raise No(
                 "the value does not pass through a step unchanged: it is no text, or has carriage returns",
                 "store the value base64-encoded, and have the step decode it",
@@ -114,58 +102,14 @@ class _File(Steps):
         if list(fetched(run_of(step))):
             raise No("the step is the one that reads the vault", "take the value out by hand")
         self.ready(job, step.index)
-        put = self.in_text(item, site) if site.script is None else self.in_script(item, site, step)
+        put = self.in_text(item, site) if site.script is None else self.in_script(item, site)
         self.puts.append(put)
         need = self.need(job)
         need.outputs[item.reference] = min(step.index, need.outputs.get(item.reference, step.index))
 
-    def in_text(self, item: Assignment, site: Site) -> _Put:
-        if item.part is None:
-            return _Put(item, site)
-        span = self.located(site.node, item.part)
-        if span is None:
-            raise No("this part of the text has no bytes of its own", "write the text on one line, or move all of it")
-        if site.flow and site.node.style == "plain":
-            raise No("an expression needs quotes in braces", "quote the text, then run this again")
-        return _Put(item, site, span)
-
-    def in_script(self, item: Assignment, site: Site, step: Step) -> _Put:
-        assert site.script is not None  # noqa: S101 - asked by the caller
-        owner = step.node
-        environment = shaped(owner, "env")
-        if (
-            owner is None
-            or owner.flow
-            or not (environment is None or (isinstance(environment, Map) and environment.pairs))
-        ):
-            raise No("the step's environment cannot be added to", "write the step in lines, without an empty `env`")
-        if "${{" in item.slot.value.reveal().decode():
-            raise No("the value is put together by an expression", "move what the expression reads")
-        name = self.variables.get((id(step), item.reference)) or self.free(site, item.reference, owner)
-        try:
-            span, text = site.script.replacement(name, site.word, item.part)
-        except Unplaceable as error:
-            raise No(str(error), error.alternative) from None
-        if any(put.span is not None and put.span.touches(span) for put in self.puts if put.site.node is site.node):
-            raise No("another value that moves stands in the same text", "run this again for the rest")
-        self.variables[id(step), item.reference] = name
-        return _Put(item, site, span, text, name)
-
-    def free(self, site: Site, reference: Reference, owner: Map) -> str:
-        """A variable's name that nothing in the step's reach uses."""
-        taken = {
-            key.text
-            for node in (self.workflow.root, site.context.job.node, owner)
-            for key, _ in pairs(shaped(node, "env"))
-        }
-        taken |= {name for (step, _), name in self.variables.items() if step == id(site.context.step)}
-        said = set(re.findall(r"\w+", site.node.text))
-        plain = reference.variable if reference.variable[:1].isalpha() else f"SECRET_{reference.variable}"
-        options = (plain, f"VAULT_{plain}", *(f"VAULT_{plain}_{number}" for number in range(2, 99)))
-        for name in options:
-            if name not in taken and name not in said and name not in fetch.RESERVED and not _BLOCKED.match(name):
-                return name
-        raise No("no name is free for the variable", "rename the step's variables")
+    def reach(self, site: Site) -> Iterator[str]:
+        for node in (self.workflow.root, site.context.job.node):
+            yield from (key.text for key, _ in pairs(shaped(node, "env")))
 
     def accept_variable(self, item: Assignment, site: Site) -> None:
         """A variable of the job or the workflow: it has to reach all steps that it reached before."""
@@ -195,7 +139,7 @@ class _File(Steps):
             known = self.need(job).variables
             if known.setdefault(name, item.reference) != item.reference:
                 known[name] = item.reference
-        self.puts.append(_Put(item, site))
+        self.puts.append(Put(item, site))
 
     def jobs_of(self, name: str) -> Iterator[Job]:
         """The jobs whose steps see a variable of the workflow: they have steps, and no variable of that name."""
@@ -210,46 +154,21 @@ class _File(Steps):
 
     # --- in the places -----------------------------------------------------------------------------------------------
 
-    def put_in(self, put: _Put) -> None:
+    def put_in(self, put: Put) -> None:
         site = put.site
-        if site.role in ("workflow-env", "job-env"):
-            owner = site.owner
-            assert isinstance(owner, Map) and site.key is not None  # noqa: S101 - asked when it was accepted
-            parent = site.context.job.node if site.context.job is not None else self.workflow.root
-            at = next(number for number, (_, value) in enumerate(parent.pairs) if value is owner)
-            index = next(number for number, (key, _) in enumerate(owner.pairs) if key is site.key)
-            self.remove(owner, index, (parent, at))
-        elif put.name and put.span is not None:
-            self.edits.append(Edit(self.path, put.span, put.text))
-        elif put.span is not None:
-            self.edit(put.span, self.expression(put))
-        else:
-            self.express(site.node, self.expression(put), flow=site.flow)
+        if site.role not in ("workflow-env", "job-env"):
+            super().put_in(put)
+            return
+        owner = site.owner
+        assert isinstance(owner, Map) and site.key is not None  # noqa: S101 - asked when it was accepted
+        parent = site.context.job.node if site.context.job is not None else self.workflow.root
+        at = next(number for number, (_, value) in enumerate(parent.pairs) if value is owner)
+        index = next(number for number, (key, _) in enumerate(owner.pairs) if key is site.key)
+        self.remove(owner, index, (parent, at))
 
-    def expression(self, put: _Put) -> str:
+    def expression(self, put: Put) -> str:
         need = self.needs[id(put.site.context.job)]
         return f"${{{{ steps.{need.id}.outputs.{need.names[put.item.reference]} }}}}"
-
-    def step_variables(self) -> dict[int, list[_Put]]:
-        """The values that scripts take through the environment of their step, by step."""
-        found: dict[int, list[_Put]] = {}
-        for put in self.puts:
-            names = found.setdefault(id(put.site.context.step), []) if put.name else []
-            if put.name not in {other.name for other in names}:
-                names.append(put)
-        return found
-
-    def step_environment(self, _: int, puts: list[_Put]) -> None:
-        owner = puts[0].site.context.step.node
-        environment = shaped(owner, "env")
-        pairs_ = [f"{put.name}: {self.expression(put)}" for put in puts]
-        if isinstance(environment, Map) and environment.flow:
-            self.flow_pair(environment, ", ".join(f"{put.name}: '{self.expression(put)}'" for put in puts))
-        elif isinstance(environment, Map):
-            self.pair_before(environment, 0, pairs_)
-        else:
-            at = next(number for number, (key, _) in enumerate(owner.pairs) if key is puts[0].site.key)
-            self.pair_before(owner, at, ["env:", *(" " * self.style.step + pair for pair in pairs_)])
 
     def tell(self) -> None:
         """What people have to see to."""
@@ -269,11 +188,3 @@ class _File(Steps):
 def _names(text: str, name: str) -> bool:
     """Whether an expression takes a variable of the environment, or may take any."""
     return re.search(rf"\benv\s*(?:\.\s*{re.escape(name)}\b|\[|\s*\))", text, re.IGNORECASE) is not None
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rewriters._api import Reference, Settings, Span
-from rewriters._ci_edit import CiEditor
 from rewriters._ci_sites import No, pairs, shaped
+from rewriters._ci_steps import StepEditor
 from rewriters._githubactions_fetch import Fetched, fetched, line, script
 from rewriters._githubactions_read import Job, Step, Workflow, login_step
 from rewriters._k8s_text import column
@@ -41,7 +41,7 @@ class Need:
         return 0 if self.variables else min(self.outputs.values(), default=0)
 
 
-class Steps(CiEditor):
+class Steps(StepEditor):
     """The edits of one file, and the steps that its jobs are given."""
 
     def __init__(self, path: str, workflow: Workflow, settings: Settings) -> None:

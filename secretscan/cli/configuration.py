@@ -71,6 +71,7 @@ _REFERENCES: Final[Mapping[str, Key]] = {
     ),
     "companions": Key("folder for new Kubernetes objects (default: with what needs them)", metavar="FOLDER"),
     "secret-store": Key("an existing External Secrets store", metavar="NAME"),
+    "service-connection": Key("service connection of Azure Pipelines that reads the vault", metavar="NAME"),
     "marathon-secrets": Key("Marathon has a secrets plugin, and its store gets the secrets", "switch"),
 }
 KEYS: Final = {**_VAULT, **_REFERENCES}

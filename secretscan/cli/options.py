@@ -65,6 +65,7 @@ def settings(config: Configured) -> Settings:
         kubernetes_target=config.text("kubernetes-target"),  # type: ignore[arg-type]
         secret_store=config.text("secret-store"),
         companions=config.text("companions"),
+        service_connection=config.text("service-connection"),
         marathon_secrets=config.on("marathon-secrets"),
     )
 

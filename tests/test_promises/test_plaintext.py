@@ -46,6 +46,8 @@ ALLOWED = {
     "rewriters/_azure_*.py": PLATFORM,
     "rewriters/containerapps.py": PLATFORM,
     "rewriters/_containerapps_*.py": PLATFORM,
+    "rewriters/_azurepipelines_*.py": PLATFORM,
+    "rewriters/_ci_*.py": PLATFORM,
     "rewriters/_githubactions_*.py": PLATFORM,
     "rewriters/_devcontainer_*.py": PLATFORM,
     "rewriters/_appservice_*.py": PLATFORM,

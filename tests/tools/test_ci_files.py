@@ -23,7 +23,11 @@ SCHEMAS = {
     "github-workflows": ("githubactions", WORKFLOW, ()),
     "github-actions": ("githubactions", ACTION, ()),
     "gitlab-ci": ("gitlabci", None, ("--data-transform", "gitlab-ci")),
-    "azure-pipelines": ("azurepipelines", None, ("--data-transform", "azure-pipelines")),
+    "azure-pipelines": (
+        "azurepipelines",
+        None,
+        ("--data-transform", "azure-pipelines", "--regex-variant", "nonunicode"),
+    ),
     "compose-spec": ("compose", None, ()),
 }
 """Of each schema: the platform whose files it is for, which of them, and options that read its own YAML tags."""
