@@ -19,7 +19,7 @@ from rewriters.plaintext import Plaintext
 __all__ = ["Document", "Scope", "Site", "read"]
 
 MAX_SITES = 100_000
-_AZD = re.compile(r"\$\{\w+")
+_AZD = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::?[-=+?/#%^,][^}]*)?\}|\$\(secretOrRandomPassword\b")
 _LITERALS = frozenset(("type", "apiversion", "name", "location", "dependson", "scope", "kind", "identity", "zones"))
 Where = tuple[str | int, ...]
 
