@@ -15,7 +15,17 @@ from rewriters._api import Span, Unreadable
 from rewriters._compose_interpolate import substitute
 from rewriters._encode import decode
 
-__all__ = ["Statement", "claims", "escaped_dollars", "raw_lines", "statements", "text_of", "unescaped", "values"]
+__all__ = [
+    "ENCRYPTED",
+    "Statement",
+    "claims",
+    "escaped_dollars",
+    "raw_lines",
+    "statements",
+    "text_of",
+    "unescaped",
+    "values",
+]
 
 _NAMED = re.compile(
     r"(?:\.env(?:[._-].+)?|\.flaskenv|.+\.env(?:\.[^.]+)?|env(?:\..*)?\.txt|\.?env\.[^.]+|dotenv)\Z", re.IGNORECASE
@@ -26,6 +36,15 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 
+_PLACED = re.compile(
+    r"(?:^|/)(?:\.envs/(?:.+/)?[^/]+|(?:envs?|environments?)/[^/.]+|envfile|env[-_](?:file|vars)|\.dev\.vars(?:\.[^/]+)?)\Z"
+)
+"""Files that are known by their folder or a rarer name, when they begin as one of variables does."""
+_BEGIN = re.compile(
+    rb"(?:\s|#(?! \S+ (?:is read|comes) from the vault )[^\n]*+(?:\n|\Z))*+"
+    rb"(?:#|(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]*[ \t]*=|[A-Z][A-Z0-9_]*[ \t]*(?:\r?\n|\Z))"
+)
+"""A variable, the name of one alone, or the comment that a rewrite leaves."""
 _OF_AZD = re.compile(r"(?:^|/)\.azure/[^/]+/\.env\Z")
 _BOM = b"\xef\xbb\xbf"
 _START = re.compile(
@@ -34,15 +53,21 @@ _START = re.compile(
 _REST = re.compile(rb"[ \t\v\f\r]*(?:#[^\n]*)?(?:\n|\Z)")
 _RARE = re.compile(rb"(?<!\\)(?:\\\\)*\\[abcfv0]")
 
+_ENCRYPTED = re.compile(rb"encrypted:[A-Za-z0-9+/=]{40,}\Z")
+ENCRYPTED = "dotenvx has encrypted it already"
+
 Quote = Literal["", "'", '"']
 
 
 def claims(path: str, head: bytes) -> bool:
     """Whether this is a file of variables, by its name; a script is none, and an environment of azd is azd's."""
     name = path.rsplit("/", 1)[-1]
-    if not _NAMED.match(name) or _FOREIGN.search(name) or _OF_AZD.search(path):
+    if _FOREIGN.search(name) or _OF_AZD.search(path):
         return False
-    return not head.removeprefix(_BOM).lstrip().startswith((b"#!", b"{"))
+    text = head.removeprefix(_BOM)
+    if not _NAMED.match(name) and not (_PLACED.search(path) and _BEGIN.match(text)):
+        return False
+    return not text.lstrip().startswith((b"#!", b"{"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +124,7 @@ def _statement(data: bytes, match: re.Match[bytes], stop: int) -> Statement:
         if close >= 0 and _REST.match(data, close + 1):
             span = Span(begin + 1, close)
             encoding, odd = _quoted(data[span.start : span.end], first)
+            odd = ENCRYPTED if _ENCRYPTED.match(data, span.start, span.end) else odd
             quote: Quote = '"' if first == b'"' else "'"
             return Statement(
                 key, start, span, Span(begin, close + 1), quote, encoding, bool(match["export"]), sign, odd
@@ -110,6 +136,8 @@ def _statement(data: bytes, match: re.Match[bytes], stop: int) -> Statement:
     text = data[begin : comment if comment >= 0 else stop].rstrip(b" \t\v\f\r")
     if b"$(" in text or b"`" in text:
         odd = "the value is made by a command"
+    elif _ENCRYPTED.match(text):
+        odd = ENCRYPTED
     span = Span(begin, begin + len(text))
     return Statement(key, start, span, span, "", ("dollar",), bool(match["export"]), sign, odd)
 

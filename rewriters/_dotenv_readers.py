@@ -1,7 +1,8 @@
 """Who reads a file of variables, as far as the other files of a tree tell.
 
 Sources: Compose specification, `env_file`; Kustomize reference, generators; docker/cli, `docker run --env-file` and
-pkg/kvfile; containers.dev, `runArgs`.
+pkg/kvfile; containers.dev, `runArgs`; Cloudflare, "Environment variables and secrets" of local
+development.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from rewriters._compose_project import EnvFile, env_files, folder_of, inside, us
 from rewriters._compose_project import claims as compose_claims
 from rewriters._dotenv_kustomize import Pack, packed
 
-__all__ = ["Context", "Readers", "is_example"]
+__all__ = ["Context", "Readers", "is_example", "of_wrangler"]
 
 _EXAMPLE = re.compile(r"(?i)(?:^|[._-])(?:example|examples|sample|samples|template|tmpl|tpl|dist|skeleton)(?:[._-]|\Z)")
 _RUN = re.compile(
@@ -24,13 +25,20 @@ _RUN = re.compile(
 _OPTION = re.compile(rb"--env-file(?:=|[ \t]+(?:\\\r?\n[ \t]*)?)[\"']?([^\s\"'\\;&|]+)")
 _ARGUMENT = re.compile(rb"\"--env-file(?:\"\s*,\s*\"|=)([^\"\\]+)\"")
 _CONTAINER = re.compile(r"(?:^|/)\.?devcontainer\.json\Z")
-_WORKFLOW = re.compile(r"(?:^|/)\.github/(?:workflows/[^/]+|actions/.*)\.ya?ml\Z")
+_WORKFLOW = re.compile(
+    r"(?P<root>(?:.*/)?)(?:\.github/(?:workflows/[^/]+|actions/.*)|\.gitlab-ci|\.gitlab/ci/[^/]+|azure-pipelines[^/]*)\.ya?ml\Z"
+)
 _WORKSPACE = "${localWorkspaceFolder}/"
 
 
 def is_example(path: str) -> bool:
     """Whether the file's name says that it is to be copied, not read: `.env.example`."""
     return _EXAMPLE.search(path.rsplit("/", 1)[-1]) is not None
+
+
+def of_wrangler(path: str) -> bool:
+    """Whether the file holds the secrets of a Worker of Cloudflare for its development."""
+    return path.rsplit("/", 1)[-1].startswith(".dev.vars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +106,15 @@ class Context:
 
 
 def _given_to_docker(path: str, data: bytes) -> Iterator[str]:
-    """The files that a development container or a workflow gives to `docker run --env-file`."""
+    """The files that a development container or a pipeline gives to `docker run --env-file`."""
     if b"--env-file" not in data:
         return
     if _CONTAINER.search(path):
         root = path.rpartition("/")[0]
         root = root[: root.rindex(".devcontainer")].rstrip("/") if ".devcontainer" in root else root
         found = _ARGUMENT.findall(data)
-    elif _WORKFLOW.search(path):
-        root = path[: path.index(".github/")].rstrip("/")
+    elif workflow := _WORKFLOW.match(path):
+        root = workflow["root"].rstrip("/")
         found = [name for run in _RUN.finditer(data) for name in _OPTION.findall(run["words"])]
     else:
         return

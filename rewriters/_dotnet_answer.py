@@ -57,6 +57,12 @@ def _address(reference: Reference) -> str:
 
 def _setting(name: str, kind: str, reference: Reference) -> list[str]:
     changes: list[str] = []
+    if kind == "setting" and name.startswith("Parameters:"):
+        parameter = name.partition(":")[2]
+        changes.append(
+            f'in an AppHost of Aspire, say AddParameter("{parameter}", secret: true), take the value out here, and run '
+            f'dotnet user-secrets set "{name}" (who deploys is asked for it)'
+        )
     if variable(name):
         changes.append(
             f"take the value out, and set the variable {variable(name)} from the secret where the application runs (on "

@@ -32,9 +32,18 @@ from rewriters._compose_environment import Environment
 from rewriters._compose_interpolate import required, substitutions, varies
 from rewriters._compose_project import Variables, folder_of
 from rewriters._dotenv_packed import Packed
-from rewriters._dotenv_read import Statement, escaped_dollars, raw_lines, statements, text_of, unescaped, values
+from rewriters._dotenv_read import (
+    ENCRYPTED,
+    Statement,
+    escaped_dollars,
+    raw_lines,
+    statements,
+    text_of,
+    unescaped,
+    values,
+)
 from rewriters._dotenv_read import claims as _claims
-from rewriters._dotenv_readers import Context, Readers, is_example
+from rewriters._dotenv_readers import Context, Readers, is_example, of_wrangler
 from rewriters._encode import locate
 from rewriters._unsplit import unsplit
 from rewriters.plaintext import Plaintext
@@ -44,6 +53,7 @@ __all__ = ["NAME", "claims", "effective", "rewrite", "slots"]
 NAME = "dotenv"
 TARGETS = ("interpolation", "fetch-script")
 
+_DECRYPT = "leave it; its key (DOTENV_PRIVATE_KEY) is what to keep in the vault, or decrypt the file (dotenvx decrypt)"
 _MOVED = "# {key} is read from the vault by {script} (secret {name})"
 _COMMENT = re.compile(
     rb"^(?:\xef\xbb\xbf)?[ \t\v\f\r]*# (?P<key>[A-Za-z0-9_.\[\]-]+) is read from the vault by ", re.MULTILINE
@@ -159,7 +169,8 @@ class _Work:
             raw = statement.raw(data)
             single = keys.count(statement.key) == 1
             if statement.odd:
-                self.refuse(item, statement.odd, "write the value as plain text in double quotes, then move it")
+                plain = "write the value as plain text in double quotes, then move it"
+                self.refuse(item, statement.odd, _DECRYPT if statement.odd == ENCRYPTED else plain)
             elif readers.raw:
                 self.refuse(
                     item,
@@ -268,6 +279,14 @@ class _Work:
                 item,
                 "this file is an example that people copy, and no program reads it",
                 f"leave {key} empty here, or write what is to be put there, and rotate the value if it is a real one",
+            )
+        elif of_wrangler(path):
+            self.refuse(
+                item,
+                "wrangler takes the secrets of a Worker from this file when it runs one here, and a variable of the "
+                "environment need not reach it",
+                f"keep a value for {key} here that opens nothing of worth; the deployed Worker has its own (wrangler "
+                "secret put)",
             )
         elif item.part is not None:
             self.refuse(

@@ -48,6 +48,7 @@ _REFERENCE = re.compile(
     | /subscriptions/.*
     | projects/[^/]+/secrets/.*
     | https://[\w-]+\.vault\.azure\.(?:net|cn|us)/.*
+    | encrypted:[a-z0-9+/=]{40,}       # dotenvx
     | ENC\[.*\] | \$ANSIBLE_VAULT.* | ENC\(.*\)
     | (?:process\.env|os\.environ|os\.getenv|System\.getenv|ENV|env|getenv|secrets|vars?|local|data|module|config|
          parameters|variables|self|this|args|options|settings|params|values)[.\[(].*

@@ -30,6 +30,15 @@ COMPOSE = b"services:\n  api:\n    image: x\n    env_file: a.env\n"
         (".env-staging", True),
         (".env_prod", True),
         (".env.defaults", True),
+        (".envs/.local/.postgres", True),
+        ("deploy/envs/prod", True),
+        ("env/production", True),
+        ("envfile", True),
+        (".dev.vars", True),
+        (".dev.vars.staging", True),
+        (".envs/prod.yaml", False),
+        ("envs/prod/values", False),
+        ("environments.d/prod", False),
         (".environment", False),
         (".envoy", False),
         (".env.sh", False),
@@ -43,6 +52,12 @@ COMPOSE = b"services:\n  api:\n    image: x\n    env_file: a.env\n"
 )
 def test_claims_by_name(path: str, mine: bool) -> None:
     assert dotenv.claims(path, b"A=1\n") is mine
+
+
+@pytest.mark.parametrize("head", [b"import os\n", b"", b"# notes\n", b"home = /usr/bin\n"[:4]])
+def test_a_file_in_a_folder_of_environments_is_known_by_its_beginning(head: bytes) -> None:
+    assert not dotenv.claims("env/production", head)
+    assert dotenv.claims("env/production", b"\xef\xbb\xbf# notes\r\n\r\nexport A=1\r\n")
 
 
 def test_a_script_is_not_claimed() -> None:
