@@ -1,4 +1,4 @@
-"""What azd hands on of its environments: variables read by godotenv's rules a letter at a time, JSON read with `json`.
+"""What azd hands on of its environments: variables read a letter at a time, JSON with `json`, YAML with ruamel.yaml.
 
 Sources: joho/godotenv 1.5.1, parser.go; Azure/azure-dev, exec.go, hooks_runner.go, bicep_provider.go, keyvault.go.
 """
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rewriters._api import Address, Delivery, Files, Lookup, Reference, Unreadable
-from rewriters._azd_project import Hook, Parameters, Project, environments, projects
+from rewriters._azd_again import Hook, hooks, texts
+from rewriters._azd_project import Parameters, Project, environments, may_take, projects
 from rewriters._json import read as read_json
 from rewriters.plaintext import Plaintext
 
@@ -37,6 +38,7 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
             raise Unreadable(f"more than {MAX_DELIVERIES} values")
 
     known = projects(files)
+    again: dict[str, tuple[tuple[Hook, ...], tuple[tuple[str, str], ...]]] = {}
     for path, root, name in environments(files):
         values = dict(_variables(files[path]))
         for key, value in values.items():
@@ -44,10 +46,14 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
         project = known[root]
         for where, parameter, value in _parameters(project, files, values, lookup):
             hand(path, f"{where}#{name}", "object", parameter, value)
-        for hook in project.hooks:
+        if not project.path:
+            continue
+        if project.path not in again:
+            again[project.path] = tuple(hooks(files[project.path])), tuple(texts(files[project.path]))
+        for hook in again[project.path][0]:
             for key, value in _handed(hook, values, lookup):
-                hand(project.path, f"{project.path}#{hook.pointer}#{name}", "env", key, value)
-        for pointer, text in project.texts:
+                hand(project.path, f"{project.path}#{hook.name}#{name}", "env", key, value)
+        for pointer, text in again[project.path][1]:
             hand(project.path, f"{project.path}#{name}", "object", pointer, _substituted(text, values))
     for path, data in sorted(files.items()):
         if re.search(r"(?:^|/)\.azure/[^/]+/config\.json\Z", path):
@@ -71,9 +77,9 @@ def _resolved(value: str, lookup: Lookup, *, app: bool = False) -> str:
 def _handed(hook: Hook, values: dict[str, str], lookup: Lookup) -> Iterator[tuple[str, str]]:
     """What a hook's script may take of the environment, and what `secrets` adds."""
     given = {
-        name: _resolved(values[source], lookup) if source in values else source for name, source in hook.given().items()
+        name: _resolved(values[source], lookup) if source in values else source for name, source in hook.given.items()
     }
-    taken = {key: value for key, value in values.items() if hook.may_take(key)}
+    taken = {key: value for key, value in values.items() if may_take(hook.script, key)}
     yield from {**taken, **given}.items()
 
 

@@ -17,7 +17,7 @@ from rewriters._azd_read import is_script, leaves, project_map
 from rewriters._compose_project import folder_of, inside
 from rewriters._yaml import Map, Node, Scalar, Seq, follow, join
 
-__all__ = ["Hook", "Parameter", "Project", "environments", "folders", "names_in", "projects"]
+__all__ = ["Hook", "Parameter", "Project", "environments", "folders", "may_take", "names_in", "projects"]
 
 ENVIRONMENT = re.compile(r"(?P<root>(?:.*/)?)\.azure/(?P<name>[^/]+)/\.env\Z")
 _USE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
@@ -63,9 +63,7 @@ class Hook:
 
     def may_take(self, name: str) -> bool:
         """Whether the script names the variable, or starts something that is not seen here."""
-        return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.script) is not None or (
-            _ELSEWHERE.search(self.script) is not None
-        )
+        return may_take(self.script, name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +77,12 @@ class Project:
     terraform: bool
     hooks: tuple[Hook, ...]
     texts: tuple[tuple[str, str], ...]
+
+
+def may_take(script: str, name: str) -> bool:
+    """Whether a script names a variable, or starts something that is not seen."""
+    named = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", script) is not None
+    return named or _ELSEWHERE.search(script) is not None
 
 
 def names_in(text: str) -> Iterator[str]:

@@ -7,9 +7,10 @@ of a vault in azd's own cloud); hooks_runner.go (`secrets`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from rewriters._aci_edit import Editor
-from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Request, Rewrite
+from rewriters._api import Assignment, Edit, Files, Reference, Refusal, Request, Rewrite, Span
 from rewriters._azd_env import COMPOSED, Variable, variables
 from rewriters._azd_project import Hook, Parameters, Project, environments, names_in, projects
 from rewriters._azd_read import HELD, SCRIPT
@@ -52,6 +53,10 @@ class _Work:
         self._projects: dict[str, Project] | None = None
         self._parameters: dict[str, Parameters] = {}
         self._variables: dict[str, tuple[Variable, ...]] = {}
+        self._indexed: dict[str, tuple[dict[Span, Variable], Counter[str]]] = {}
+        self._filled: list[str] | None = None
+        self._roots = {path: root for path, root, _ in environments(request.files)}
+        self._known: dict[str, str] | None = None
         self._mapped: dict[int, tuple[Project, Hook, dict[str, None]]] = {}
 
     def take(self, item: Assignment) -> None:
@@ -60,35 +65,39 @@ class _Work:
             raise No(slot.reason, _config(slot.key, slot.reason))
         if not slot.path.endswith("/.env"):
             raise No(slot.reason, _text(slot.key, slot.reason, reference))
-        all_of_file = self.variables(slot.path)
-        found = [one for one in all_of_file if one.span == slot.span]
-        if not found:
+        by_span, count = self._index(slot.path)
+        variable = by_span.get(slot.span)
+        if variable is None:
             raise No(*_GONE)
-        variable = found[0]
         if variable.odd:
             again = f"set it anew with azd env set {variable.key}, which writes it in azd's own way, then move it"
             raise No(variable.odd, _OTHER_VARIABLE if variable.odd == COMPOSED else again)
-        if sum(one.key == variable.key for one in all_of_file) > 1:
+        if count[variable.key] > 1:
             raise No(f"the file sets {variable.key} several times, and the last one counts", "delete the others")
         if not variable.value:
             raise No("the value is empty", "leave it")
         whole_text(item)
         if _OWN.match(variable.key):
             raise No("azd itself takes this variable, as it stands", "leave it: it names a place, and opens none")
-        root = next(at for path, at, _ in environments(self.files) if path == slot.path)
-        project = self.project(root)
+        project = self.project(self._roots[slot.path])
         hooks = self._readers(project, variable)
         text = self._text_of(reference, slot.path)
         self.edits.append(Edit(slot.path, variable.span, text.encode()))
         for hook in hooks:
             if project.path:
                 self._mapped.setdefault(id(hook.node), (project, hook, {}))[2].setdefault(variable.key)
-        self._say(slot.path, variable.key, project, hooks, reference)
+        self._say(slot.path, project, hooks)
 
     def variables(self, path: str) -> tuple[Variable, ...]:
         if path not in self._variables:
             self._variables[path] = tuple(variables(self.files[path]))
         return self._variables[path]
+
+    def _index(self, path: str) -> tuple[dict[Span, Variable], Counter[str]]:
+        if path not in self._indexed:
+            found = self.variables(path)
+            self._indexed[path] = {one.span: one for one in found}, Counter(one.key for one in found)
+        return self._indexed[path]
 
     def project(self, root: str) -> Project:
         if self._projects is None:
@@ -171,8 +180,10 @@ class _Work:
 
     def _template(self, key: str) -> str:
         """A manifest that azd fills with the variable."""
+        if self._filled is None:
+            self._filled = [path for path, data in sorted(self.files.items()) if b".Env." in data]
         wanted = re.compile(rb"\.Env\." + re.escape(key.encode()) + rb"(?![A-Za-z0-9_])")
-        return next((path for path, data in sorted(self.files.items()) if b".Env." in data and wanted.search(data)), "")
+        return next((path for path in self._filled if wanted.search(self.files[path])), "")
 
     # --- the reference -----------------------------------------------------------------------------------------------
 
@@ -191,11 +202,9 @@ class _Work:
         match = re.match(r"/subscriptions/([^/]+)/.*/vaults/([^/]+)\Z", given, re.IGNORECASE)
         if match is not None and match[2].lower() == reference.vault_name.lower() and _GUID.match(match[1]):
             return match[1]
-        for other, _, _ in environments(self.files):
-            for one in self.variables(other):
-                known = _OF_VAULT.match(one.value.decode("utf-8", "replace"))
-                if known is not None and known["vault"].lower() == reference.vault_name.lower():
-                    return known["subscription"]
+        known = self._subscriptions().get(reference.vault_name.lower())
+        if known is not None:
+            return known
         for one in self.variables(path):
             text = one.value.decode("utf-8", "replace")
             if one.key == "AZURE_SUBSCRIPTION_ID" and _GUID.match(text):
@@ -209,7 +218,18 @@ class _Work:
             f"say it with --vault-id (az keyvault show --name {reference.vault_name} --query id)",
         )
 
-    def _say(self, path: str, key: str, project: Project, hooks: list[Hook], reference: Reference) -> None:
+    def _subscriptions(self) -> dict[str, str]:
+        """Those that references which are there already name, by vault."""
+        if self._known is None:
+            self._known = {}
+            for path in self._roots:
+                for one in self.variables(path):
+                    match = _OF_VAULT.match(one.value.decode("utf-8", "replace"))
+                    if match is not None:
+                        self._known.setdefault(match["vault"].lower(), match["subscription"])
+        return self._known
+
+    def _say(self, path: str, project: Project, hooks: list[Hook]) -> None:
         self.notes.setdefault(
             f"{path}: azd 1.12 or later reads the vault as who is signed in, who needs the role Key Vault Secrets User "
             "on the secrets; so does the principal of a pipeline."
@@ -221,8 +241,8 @@ class _Work:
         )
         if hooks and project.path:
             self.notes.setdefault(
-                f"{project.path}: in an environment without {key} its hooks are handed the word {key} from now on; set "
-                "it there, too."
+                f"{project.path}: in an environment without a variable that moved, the hooks are handed its name from "
+                "now on; set it there, too."
             )
 
     # --- hooks -------------------------------------------------------------------------------------------------------
@@ -241,7 +261,7 @@ def _name(editor: Editor, hook: Hook, names: list[str]) -> None:
     there = hook.secrets
     if there is not None and there.pairs:
         if there.flow:
-            editor.flow_pair(there, ", ".join(f"{name}: {name}" for name in names))
+            _into(editor, there, ", ".join(f"{name}: {name}" for name in names))
         else:
             column = editor.column(there.pairs[0][0].start)
             editor.append_lines(_last(there), column, [f"{name}: {name}" for name in names])
@@ -251,14 +271,23 @@ def _name(editor: Editor, hook: Hook, names: list[str]) -> None:
     if entry is not None and (there is None or there.flow):
         key, value = entry
         if there is not None:
-            editor.flow_pair(there, inline[len("secrets: {") : -1])
+            _into(editor, there, inline[len("secrets: {") : -1])
         else:
             editor.fill(key, value, inline[len("secrets: ") :])
     elif hook.node.flow:
-        editor.flow_pair(hook.node, inline)
+        _into(editor, hook.node, inline)
     else:
         column = editor.column(hook.node.pairs[0][0].start)
         editor.append_lines(_last(hook.node), column, ["secrets:", *(f"  {name}: {name}" for name in names)])
+
+
+def _into(editor: Editor, node: Map, text: str) -> None:
+    """A pair in front of those of a map in braces."""
+    first = node.pairs[0][0].start if node.pairs else node.start
+    if node.pairs and b"\n" not in editor.data[node.start : first]:
+        editor.edit(Span(first, first), f"{text}, ")
+    else:
+        editor.flow_pair(node, text)
 
 
 def _last(node: Node) -> Node:

@@ -169,6 +169,25 @@ def hooks(draw: st.DrawFn) -> str:
     return f"name: shop\nhooks:\n  preup:\n    shell: sh\n    run: {script}\n{rest}{other}{comment}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hooks:\n  preup: &seed\n    run: ./a.sh\n  postup: *seed\n",
+        "x: &shell\n  shell: sh\nhooks:\n  preup:\n    <<: *shell\n    run: ./a.sh\n  down:\n    run: ./b.sh\n    <<: *shell\n",
+        "hooks:\n  preup:\n  - run: ./a.sh\n    secrets: &held\n      A: PORT\n  - run: ./b.sh\n    secrets: *held\n",
+        "hooks:\n  preup:\n    run: >-\n      ./a.sh\n\n\n# the end\n",
+        "hooks: {preup: {run: ./a.sh}, postup: [{run: ./b.sh, secrets: {}}]}\n",
+        "infra:\n  layers:\n  - name: a\n    path: infra/a\n    hooks:\n      preprovision:\n        run: ./a.sh\n",
+        "hooks:\n  preup:\n    run: ./a.sh\n    config:\n      list:\n      - a\n      - b # last\n",
+    ],
+)
+def test_hooks_in_every_shape_are_handed_the_values(text: str) -> None:
+    files = {ENV: b'API_KEY="gorse-Pike-41"\nPORT="rook-Lantern-55"\n', "azure.yaml": text.encode()}
+    environment(files)
+    items = [Assignment(slot, Reference(VAULT, f"s-{at}")) for at, slot in enumerate(azd.slots(ENV, files[ENV]))]
+    assert not check(azd, files, items, settings=CHOSEN).refused
+
+
 @given(trees())
 @settings(max_examples=60)
 def test_any_environment_is_handed_on_unchanged(files: dict[str, bytes]) -> None:
