@@ -173,7 +173,7 @@ def hooks(draw: st.DrawFn) -> str:
     "text",
     [
         "hooks:\n  preup: &seed\n    run: ./a.sh\n  postup: *seed\n",
-        "x: &shell\n  shell: sh\nhooks:\n  preup:\n    <<: *shell\n    run: ./a.sh\n  down:\n    run: ./b.sh\n    <<: *shell\n",
+        "x: &x\n  shell: sh\nhooks:\n  a:\n    <<: *x\n    run: ./a.sh\n  b:\n    run: ./b.sh\n    <<: *x\n",
         "hooks:\n  preup:\n  - run: ./a.sh\n    secrets: &held\n      A: PORT\n  - run: ./b.sh\n    secrets: *held\n",
         "hooks:\n  preup:\n    run: >-\n      ./a.sh\n\n\n# the end\n",
         "hooks: {preup: {run: ./a.sh}, postup: [{run: ./b.sh, secrets: {}}]}\n",
