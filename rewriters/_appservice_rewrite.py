@@ -41,6 +41,8 @@ def rewrite(request: Request) -> Rewrite:
             continue
         for note in _LOCAL if site is not None and site.local else _LIST:
             notes.setdefault(f"{path}: {note}")
+        if site is not None and not site.local and not item.reference.version:
+            notes.setdefault(f"{path}: {_NEWEST}")
     return Rewrite(
         edits=tuple(sorted(edits, key=lambda edit: (edit.path, edit.span))),
         refusals=tuple(refusals),
@@ -74,5 +76,5 @@ _LIST = (
     "the references.",
     "a slot has an identity of its own, which needs the role too; mark a setting as slotSetting where slots have "
     "vaults of their own.",
-    "App Service reads the newest version of a secret within 24 hours, after a change of the settings at once.",
 )
+_NEWEST = "App Service reads the newest version of a secret within 24 hours, after a change of the settings at once."
