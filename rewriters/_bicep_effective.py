@@ -1,7 +1,8 @@
 """What deployments of Bicep files hand over: what parameter files set, and the texts of all resources and outputs.
 
-Read from tokens, without tree-sitter. A template is looked at once for each file that gives it parameters, modules with
-what their callers give them. A parameter file of the template's own name stands for the template alone, too.
+Read by `_bicep_leaves`, apart from the reader that rewriting uses. A template is looked at once for each file that
+gives it parameters, modules with what their callers give them. A parameter file of the template's own name stands for
+the template alone, too.
 Sources: as `_bicep_rewrite`; Microsoft Learn, "Use Key Vault references as app settings"; bicep-types-az.
 """
 
@@ -15,8 +16,9 @@ from typing import Any, Literal
 
 from rewriters._api import Address, Delivery, Files, Lookup, Reference, Unreadable
 from rewriters._azure_tree import referred
+from rewriters._bicep_leaves import Read, read
 from rewriters._bicep_paths import json_parameters, resolved
-from rewriters._bicep_tokens import Statement, literal_text, statements, tokens
+from rewriters._bicep_tokens import Statement
 from rewriters._bicep_values import Scope, Tokens, Value, entries, fitting, listed, whole
 from rewriters.bicep import claims
 from rewriters.plaintext import Plaintext
@@ -40,17 +42,16 @@ def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
 @dataclass(slots=True)
 class _Parsed:
     path: str
-    data: bytes = field(repr=False)
-    statements: tuple[Statement, ...]
+    read: Read = field(repr=False)
 
     def of(self, *kinds: str) -> Iterator[Statement]:
-        return (statement for statement in self.statements if statement.kind in kinds)
+        return (statement for statement in self.read.statements if statement.kind in kinds)
 
     def word(self, statement: Statement, index: int = 1) -> str:
         """The string at this place behind the keyword: a path, a type."""
         at = statement.keyword + index
         token = statement.tokens[at] if at < len(statement.tokens) else None
-        return literal_text(self.data, token) if token is not None and token.kind == "text" else ""
+        return self.read.text(token) if token is not None and token.kind == "text" else ""
 
     def value(self, statement: Statement) -> Tokens:
         depth = 0
@@ -68,7 +69,7 @@ class _Deployments:
         self.parsed: dict[str, _Parsed] = {}
         for path, data in files.items():
             if claims(path, data[:4096]):
-                self.parsed[path] = _Parsed(path, data, statements(tokens(data)))
+                self.parsed[path] = _Parsed(path, read(data))
         self.found: dict[Address, Plaintext] = {}
         self.often: dict[Address, int] = {}
         self.size = self.count = 0
@@ -129,7 +130,7 @@ class _Deployments:
             base = self.parsed.get(resolved(file.path, file.word(statement)))
             if base is not None and depth < MAX_CHAIN:
                 result |= self.given(base, depth + 1)
-        scope = Scope(file.data, {item.name: file.value(item) for item in file.of("var")}, self.az_secret)
+        scope = Scope(file.read, {item.name: file.value(item) for item in file.of("var")}, self.az_secret)
         return result | {item.name: scope.value(file.value(item)) for item in file.of("param")}
 
     def parameters(self, file: _Parsed) -> None:
@@ -178,7 +179,7 @@ class _Deployments:
         def secret(of: str, parts: list[Value]) -> Value | None:
             return self.secret(vaults[of], parts) if of in vaults else None
 
-        scope = Scope(file.data, names, secret)
+        scope = Scope(file.read, names, secret)
         bodies = {id(item): dict(self.body(scope, file.value(item))) for item in file.of("resource", "module")}
         for item in file.of("resource"):
             if file.word(item, 2).lower().startswith("microsoft.keyvault/vaults@"):

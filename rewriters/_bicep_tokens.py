@@ -2,7 +2,8 @@
 
 Source: Azure/bicep, src/Bicep.Core/Parsing/Lexer.cs (strings, their escapes and holes; multi-line strings end at the
 last three of three or more quotes, and lose one line break at their beginning). This reader knows no expressions: the
-rewriting reads those with tree-sitter, the proof with `_bicep_effective`; both stand on these statements.
+rewriting reads those with tree-sitter. The proof reads files with `_bicep_leaves`, which takes these statements where
+the grammar fails, and only there.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from rewriters._bicep_odd import hopeless
 from rewriters._bicep_tokens import MAX_DEPTH, Statement, Token
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Pair",
     "Text",
     "expression",
+    "parser",
     "value_at",
 ]
 
@@ -131,7 +133,7 @@ Node = Text | Object | Array | Call | Name | Branches | Other | Bad
 
 
 @cache
-def _parser() -> Parser:
+def parser() -> Parser:
     import tree_sitter_bicep
     from tree_sitter import Language, Parser
 
@@ -159,10 +161,12 @@ def expression(data: bytes, statement: Statement) -> Node | None:
     if not tokens:
         return None
     start, end = tokens[0].start, tokens[-1].end
+    if hopeless(tokens):
+        return Bad(start, end)
     head = b"resource x 'a' = " if statement.kind in ("resource", "module") else b"var x = "
     text = bytearray(head + data[start:end] + b"\n")
     _cover(text, tokens, len(head) - start)
-    root = _parser().parse(bytes(text)).root_node
+    root = parser().parse(bytes(text)).root_node
     declared = [child for child in root.children if child.type not in ("comment", "diagnostic_comment")]
     if len(declared) != 1 or declared[0].type not in ("resource_declaration", "variable_declaration"):
         return Bad(start, end)

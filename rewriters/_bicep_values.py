@@ -1,6 +1,6 @@
 """Expressions of Bicep as texts, names of parameters and variables replaced by what they stand for.
 
-Works on tokens alone, without tree-sitter. What only a deployment can know (functions, other resources) stays as it is
+Works on the tokens of `_bicep_leaves`. What only a deployment can know (functions, other resources) stays as it is
 written, with the known texts put in, so that the same deployment gives the same result.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from rewriters._api import Unreadable
-from rewriters._bicep_tokens import Token, literal_text
+from rewriters._bicep_leaves import Read
+from rewriters._bicep_tokens import Token
 
 __all__ = ["MAX_TEXT", "Scope", "Value", "entries", "fitting", "listed", "whole"]
 
@@ -99,14 +100,11 @@ class Scope:
     """What the names of one file stand for, in one deployment of it."""
 
     def __init__(
-        self, data: bytes, names: Mapping[str, Tokens | Value], secret: Callable[[str, list[Value]], Value | None]
+        self, read: Read, names: Mapping[str, Tokens | Value], secret: Callable[[str, list[Value]], Value | None]
     ) -> None:
-        self.data, self.names, self.secret = data, names, secret
+        self.data, self.text, self.names, self.secret = read.data, read.text, names, secret
         self.known: dict[str, Value] = {}
         self.open: set[str] = set()
-
-    def text(self, token: Token) -> str:
-        return literal_text(self.data, token)
 
     def value(self, tokens: Tokens) -> Value:
         """What an expression stands for."""

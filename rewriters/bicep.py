@@ -42,7 +42,7 @@ def rewrite(request: Request) -> Rewrite:
 
 
 def effective(files: Files, lookup: Lookup) -> tuple[Delivery, ...]:
-    """What the deployments hand to the resources, read without tree-sitter."""
+    """What the deployments hand to the resources, read by a grammar of the whole file."""
     from rewriters._bicep_effective import effective as work
 
     return work(files, lookup)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewriters import Assignment, Reference, Settings, Unreadable, bicep
+from rewriters import Assignment, Reference, Settings, Unreadable, _bicep_leaves, bicep
+from rewriters._bicep_tokens import literal_text, statements, tokens
 from rewriters.check import check
 
 
@@ -26,6 +29,7 @@ def test_unreadable(data: bytes) -> None:
         bicep.slots("a.bicep", data)
 
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 VAULT = "https://shop.vault.azure.net"
 GROUP = "/subscriptions/3f0c1a52-77b0-4a5e-9d35-2f6be7a0c911/resourceGroups/shop/providers"
 SETTINGS = Settings(
@@ -102,3 +106,56 @@ def test_any_parameter_file(values: list[str], newline: str, bom: bool) -> None:
     assert [slot.value.reveal().decode() for slot in slots] == values
     items = [Assignment(slot, Reference(VAULT, f"secret-{index}")) for index, slot in enumerate(slots)]
     assert not check(bicep, files, items, settings=SETTINGS).broken
+
+
+FILES = sorted(file for suffix in ("bicep", "bicepparam") for file in FIXTURES.rglob(f"*.{suffix}"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(FIXTURES).as_posix())
+def test_two_readers_see_the_same_tokens(file: Path) -> None:
+    data = file.read_bytes()
+    read = _bicep_leaves.read(data)
+    for own, other in zip(map(_bicep_leaves.even, statements(tokens(data))), read.statements, strict=True):
+        seen = [[token[:3] if token.kind != "line" else "line" for token in one.tokens] for one in (own, other)]
+        assert seen[0] == seen[1]
+        assert (own.kind, own.name, own.keyword) == (other.kind, other.name, other.keyword)
+        for token in other.tokens:
+            if token.kind in ("text", "lines", "left", "middle", "right"):
+                assert read.text(token) == literal_text(data, token)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"'it\'s \${not} \u{1f511}\\'", "it's ${not} \U0001f511\\"),
+        ("' blanks '", " blanks "),
+        ("'''\n two''lines\\n\n'''", " two''lines\\n\n"),
+        ("''", ""),
+    ],
+)
+def test_the_second_reader_takes_texts_from_the_grammar(written: str, text: str) -> None:
+    read = _bicep_leaves.read(f"var a = {written}\n".encode())
+    token = next(token for token in read.statements[0].tokens if token.kind in ("text", "lines"))
+    assert token.start in read.texts
+    assert read.text(token) == text
+
+
+def test_blanks_around_holes_are_of_the_text() -> None:
+    read = _bicep_leaves.read(b"var a = ' x ${ b } y ${c}'\n")
+    pieces = [token for token in read.statements[0].tokens if token.kind in ("left", "middle", "right")]
+    assert [read.texts[token.start] for token in pieces] == [" x ", " y ", ""]
+
+
+def test_nothing_is_said_of_a_file_that_the_readers_see_differently() -> None:
+    with pytest.raises(Unreadable, match="do not agree"):
+        _bicep_leaves.read(b"resource a 'A/b@2024-01-01' =\n  if (c) {\n  name: 'a'\n}\n")
+
+
+@pytest.mark.parametrize(
+    "data", [b"@" * 5000, b"a " * 5000, b"a\n" * 5000, b"var a = [\n" + b"1 2 = : 3 ?\n" * 1000 + b"]\n"]
+)
+def test_what_is_nothing_but_errors_is_not_given_to_the_grammar(data: bytes) -> None:
+    read = _bicep_leaves.read(data)
+    assert read.statements
+    assert not read.texts
+    assert all(slot.reason for slot in bicep.slots("a.bicep", data))
