@@ -56,7 +56,8 @@ REASONS: dict[str, str] = {
     "other": "this property takes no reference",
 }
 ALTERNATIVES: dict[str, str] = {
-    "expression": "move the value where it stands: in a parameter, a variable, or another resource",
+    "expression": "move the value where it stands: in a parameter, a variable, or another resource; a literal within "
+    "the expression goes into a securestring parameter, and parameters('NAME') takes its place",
     "azd": "have the vault's secret in the azd environment (azd env set-secret), with a @secure() parameter",
     "object": "make the value a securestring parameter of its own, then run this again",
     "allowed": "take the list of allowed values out of the template",
