@@ -263,3 +263,36 @@ def test_what_the_driver_cannot_make_stays_in_the_file() -> None:
     assert not report.broken
     assert report.after == files
     assert "no pod" in report.rewrites["dotenv"].refusals[0].reason
+
+
+LINE = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\ufeff\x85"),
+    max_size=30,
+)
+
+
+@settings(max_examples=25)
+@given(
+    values=st.lists(LINE, min_size=3, max_size=3),
+    moved=st.sets(st.integers(0, 3), min_size=1),
+    crlf=st.booleans(),
+    bom=st.booleans(),
+    literal_too=st.booleans(),
+    target=st.sampled_from(("external-secrets", "akv2k8s")),
+)
+def test_generated_files_of_variables_keep_all_promises(
+    values: list[str], moved: set[int], crlf: bool, bom: bool, literal_too: bool, target: str
+) -> None:
+    ending = "\r\n" if crlf else "\n"
+    lines = [f"KEY{number}={text}" for number, text in enumerate(values)]
+    literals = "  literals: [KEY3=plover-Marsh-9]\n" if literal_too else ""
+    files = {
+        "k/" + NAME: f"resources: [pod.yaml]\nsecretGenerator:\n- name: s\n  envs: [a.env]\n{literals}".encode(),
+        "k/a.env": (b"\xef\xbb\xbf" if bom else b"") + ending.join(["# made up", *lines]).encode(),
+        "k/pod.yaml": "\n".join((*POD, "    envFrom: [{secretRef: {name: s}}]", "")).encode(),
+    }
+    texts = [*values, "plover-Marsh-9"]
+    names = {f"KEY{number}": f"s-{hashlib.sha256(texts[number].encode()).hexdigest()[:12]}" for number in moved}
+    report = together(files, names, target)
+    short = any(map(stands_anyway, values))
+    assert not [item for item in report.broken if not (short and item.promise == "gone")]
