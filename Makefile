@@ -47,17 +47,17 @@ $(COMPOSE): | $(READY)
 	GOBIN=$(CURDIR)/$(VENV)/oracles go install $(COMPOSE_MODULE)
 	mv $(CURDIR)/$(VENV)/oracles/cmd $@
 
-# The platforms' own tools, from the versions that tests/tools/go.mod names. Go builds only what changed.
+# The platforms' own tools, from the versions that tests/tools names. Go builds only what changed.
 TOOLS := $(CURDIR)/$(VENV)/oracles
-GO_BUILD = cd tests/tools && GOFLAGS=-buildvcs=false go build -o $(TOOLS)/
 TOOL_TESTS = SECRETSCAN_TOOLS=$(TOOLS) SECRETSCAN_TOOLS_REQUIRED=1 $(RUN) -m pytest -q -rs tests/tools
 
 test-tools-light: $(READY)
-	$(GO_BUILD) ./bake ./dockerfile ./hcl ./kustomize helm.sh/helm/v3/cmd/helm github.com/rhysd/actionlint/cmd/actionlint
+	tests/tools/build $(TOOLS) light
 	$(TOOL_TESTS) -m "tools and not cluster" $(PYTEST)
 
-test-tools: test-tools-light
-	$(TOOL_TESTS) -m cluster $(PYTEST)
+test-tools: $(READY)
+	tests/tools/build $(TOOLS) all
+	$(TOOL_TESTS) $(PYTEST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("secretscan needs Python 3.11 or newer; choose one with make PYTHON=..." if sys.version_info < (3, 11) else 0)'

@@ -99,6 +99,14 @@ def cases(*platforms: str) -> list[Case]:
     return [Case(folder) for name in known for folder in sorted((FIXTURES / name).iterdir()) if folder.is_dir()]
 
 
+def program(tools: Path, name: str) -> str:
+    """The path of a tool. Skips the test when it is not built."""
+    place = tools / name
+    if not place.exists():
+        pytest.skip(f"{name} is not built: make test-tools builds it")
+    return str(place)
+
+
 class Bench:
     """The programs, a folder to lay files out in, and the vault."""
 
@@ -108,11 +116,7 @@ class Bench:
         self.folder = folder
 
     def program(self, name: str) -> str:
-        """The path of a tool. Skips the test when it is not built."""
-        place = self.tools / name
-        if not place.exists():
-            pytest.skip(f"{name} is not built: make test-tools builds it")
-        return str(place)
+        return program(self.tools, name)
 
     def store(self, case: Case) -> None:
         """The values of a case, in the vault."""

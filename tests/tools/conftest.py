@@ -7,11 +7,15 @@ name: the tools take minutes to build. With `SECRETSCAN_TOOLS_REQUIRED` a tool t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tools.bench import Bench
+from tools.bench import Bench, program
+from tools.cluster import Cluster
+from tools.cluster import cluster as start_cluster
 
 from secretscan.vault.server import EmbeddedVault
 
@@ -39,6 +43,41 @@ def vault() -> Iterator[EmbeddedVault]:
 @pytest.fixture
 def bench(vault: EmbeddedVault, tmp_path: Path) -> Bench:
     return Bench(Path(TOOLS), vault, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A port that nobody listens on, a new one each time."""
+    given: set[int] = set()
+
+    def choose() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return choose
+
+
+@pytest.fixture(scope="session")
+def tools() -> Callable[[str], str]:
+    """The path of a program. Skips the test when it is not built."""
+    return partial(program, Path(TOOLS))
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    tools: Callable[[str], str], free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """An API server that knows the kinds of External Secrets and of the Secrets Store driver."""
+    with start_cluster(tools("apiserver"), tmp_path_factory.mktemp("cluster"), free_port) as running:
+        for file in sorted((Path(TOOLS) / "crds").glob("*.yaml")):
+            running.kubectl("apply", "--server-side", "-f", file)
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)
