@@ -102,6 +102,14 @@ def expanded(text: str, pattern: re.Pattern[str], value: Callable[[str], str | N
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _MARK = "\ue000"
+_QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """What a shell takes a backslash from between double quotes, and shlex does not."""
+    if match[0][0] != '"':
+        return match[0]
+    return re.sub(r"\\(.)", lambda inner: inner[1] if inner[1] in "$`" else inner[0], match[0], flags=re.DOTALL)
 
 
 def words_of(script: str, value: Callable[[str], str | None]) -> str:
@@ -118,13 +126,12 @@ def words_of(script: str, value: Callable[[str], str | None]) -> str:
 
     held = _VARIABLE.sub(marked, script)
     try:
-        words = shlex.split(held, comments=False)
+        words = shlex.split(_QUOTED.sub(_unescaped, held), comments=False)
     except ValueError:
         words = [re.sub(r"['\"\\]", "", held)]
         values = [re.sub(r"['\"\\]", "", item) for item in values]
     pattern = re.compile(f"{_MARK}([0-9]+){_MARK}")
-    joined = "\0".join(pattern.sub(lambda match: _value(match, values), word) for word in words)
-    return re.sub(r"\\([$`])", r"\1", joined)  # shlex leaves them escaped between double quotes
+    return "\0".join(pattern.sub(lambda match: _value(match, values), word) for word in words)
 
 
 def _value(match: re.Match[str], values: list[str]) -> str:

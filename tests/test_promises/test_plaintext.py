@@ -48,6 +48,7 @@ ALLOWED = {
     "rewriters/_containerapps_*.py": PLATFORM,
     "rewriters/_azurepipelines_*.py": PLATFORM,
     "rewriters/_ci_*.py": PLATFORM,
+    "rewriters/_gitlabci_*.py": PLATFORM,
     "rewriters/_githubactions_*.py": PLATFORM,
     "rewriters/_devcontainer_*.py": PLATFORM,
     "rewriters/_appservice_*.py": PLATFORM,
