@@ -44,8 +44,8 @@ ALTERNATIVES: dict[str, str] = {
 _NAMES = frozenset(
     (
         "stage", "extends", "needs", "dependencies", "tags", "when", "rules", "only", "except", "image",
-        "interruptible", "resource_group", "coverage", "timeout", "allow_failure", "parallel", "trigger", "include", "stages",
-        "types", "name", "local", "project", "ref", "template", "component", "description", "options",
+        "interruptible", "resource_group", "coverage", "timeout", "allow_failure", "parallel", "trigger", "include",
+        "stages", "types", "name", "local", "project", "ref", "template", "component", "description", "options",
     )
 )  # fmt: skip
 _WINDOWS = re.compile(r"(?i)windows|powershell|pwsh|nanoserver|servercore")
